@@ -1,0 +1,375 @@
+"""The grammar of a feed contract: everything a file promises, so that a new source needs no code.
+
+Belongs here: the typed models of one feed YAML file and the rules between their keys. Does not belong
+here: finding and loading the files (`catalog.py`) or turning a contract into SQL (intake).
+"""
+
+from __future__ import annotations
+
+from datetime import time
+from enum import StrEnum
+from pathlib import PurePosixPath
+from typing import Annotated, Literal, Self
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+
+from nightwatt.contracts.names import PatternError, compile_pattern
+
+
+class Quality(StrEnum):
+    """Canonical quality classes of a read, best first."""
+
+    ACTUAL = "actual"
+    SUBSTITUTED = "substituted"
+    ESTIMATED = "estimated"
+    MISSING = "missing"
+
+
+def _known_zone(name: str) -> str:
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError) as e:
+        raise ValueError(f"unknown time zone {name!r}; use an IANA name such as America/New_York") from e
+    return name
+
+
+def _known_pattern(pattern: str) -> str:
+    try:
+        compile_pattern(pattern)
+    except PatternError as e:
+        raise ValueError(str(e)) from e
+    return pattern
+
+
+def _inside(folder: str) -> str:
+    path = PurePosixPath(folder)
+    if path.is_absolute() or ".." in path.parts or "\\" in folder:
+        raise ValueError("a folder below the inbound folder: no leading slash, no `..`")
+    return folder
+
+
+RelativeFolder = Annotated[str, AfterValidator(_inside)]
+ZoneName = Annotated[str, AfterValidator(_known_zone)]
+FilePattern = Annotated[str, AfterValidator(_known_pattern)]
+Identifier = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
+Offset = Annotated[str, Field(pattern=r"^[+-]\d{2}:\d{2}$")]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+# --- how a file arrives -----------------------------------------------------------------------------
+
+
+class DoneMarker(_Strict):
+    """Whole once `<file name><suffix>` lies beside it."""
+
+    rule: Literal["done_marker"]
+    suffix: str = Field(".done", description="appended to the file's name")
+
+
+class Quiet(_Strict):
+    """Whole once size and change time were the same on two looks at least so many seconds apart."""
+
+    rule: Literal["quiet"]
+    seconds: int = Field(60, ge=0, description="how long size and time must hold still")
+
+
+class Trailer(_Strict):
+    """Whole once its last line is the trailer, whose row count is then the control total."""
+
+    rule: Literal["trailer"]
+    prefix: str = Field(description="how the trailer line starts, e.g. `TRAILER,`")
+    count_position: int = Field(1, ge=1, description="which field after the prefix holds the data row count, from 1")
+
+
+class Manifest(_Strict):
+    """Whole once a JSON manifest of the night lists it with its size, rows and SHA-256.
+
+    The manifest is `{"business_date": "...", "files": [{"name", "rows", "bytes", "sha256"}]}`; `rows`
+    (without header) and `sha256` are optional and are control totals when given.
+    """
+
+    rule: Literal["manifest"]
+    pattern: FilePattern = Field(description="the manifest's name pattern, with the same business date")
+
+
+Wholeness = Annotated[DoneMarker | Quiet | Trailer | Manifest, Field(discriminator="rule")]
+
+
+class Arrival(_Strict):
+    """Where the files come from and what they are called."""
+
+    transport: Literal["local"] = Field("local", description="how files are fetched; SFTP, SQL and HTTP have their place here")
+    folder: RelativeFolder = Field(".", description="folder below the inbound folder")
+    pattern: FilePattern = Field(description="file name with {business_date:%Y%m%d}, {part}, {any}")
+    wholeness: Wholeness
+    min_files: int = Field(1, ge=0, description="files that must come for a business date")
+    max_files: int | None = Field(None, ge=1, description="more than this is a finding")
+
+
+# --- how a file is written ---------------------------------------------------------------------------
+
+
+class Format(_Strict):
+    """The outer shape of a delimited file."""
+
+    kind: Literal["delimited"] = "delimited"
+    compression: Literal["plain", "gz", "zst", "zip"] = "plain"
+    encoding: str = Field("utf-8", description="any codec Python knows, e.g. utf-8, latin-1, cp1252, utf-16")
+    delimiter: str = Field(",", min_length=1, max_length=1)
+    header: bool = Field(True, description="the first line names the columns and must name exactly those of the contract")
+    quote: str | None = Field(None, min_length=1, max_length=1, description="quote sign; none for feeds that never quote")
+    null_values: tuple[str, ...] = Field(("",), description="texts that mean blank, after trimming")
+    decimal_sign: Literal[".", ","] = "."
+    thousands_sign: Literal[",", ".", " ", "'"] | None = None
+
+    @model_validator(mode="after")
+    def _signs_differ(self) -> Self:
+        if self.decimal_sign == self.thousands_sign:
+            raise ValueError("decimal_sign and thousands_sign are the same; one of them must change")
+        if self.quote == self.delimiter:
+            raise ValueError("quote and delimiter are the same; one of them must change")
+        return self
+
+
+READ_FIELDS = frozenset(
+    {
+        "service_point_id", "meter_id", "channel_code", "unit_code", "quality_code", "value",
+        "stamp", "stamp_date", "stamp_time", "stamp_slot", "utc_offset", "repeated_flag",
+        "length_min", "last_updated_at",
+    }
+)  # fmt: skip
+"""What a column of an `interval_read` feed can be."""
+
+
+class Column(_Strict):
+    """One column of the file, in file order. A column without `field` is read past."""
+
+    name: str = Field(description="the header's text; `{slot}` in it stands for the slot number of a wide row")
+    field: Identifier | None = Field(None, description="canonical field (interval_read) or lake column (table)")
+    type: Literal["text", "integer", "decimal", "date", "time", "timestamp"] = "text"
+    format: str | None = Field(None, description="strptime form of a date, time or timestamp; ISO otherwise")
+    zone: ZoneName = Field("UTC", description="zone of a timestamp that is not the interval's own stamp")
+    scale: int = Field(8, ge=0, le=8, description="digits after the decimal sign that a decimal may carry")
+    required: bool = Field(False, description="blank makes the row a reject")
+    strip: str = Field("", description="signs taken off both ends besides blanks, e.g. a leading apostrophe")
+    channel: Identifier | None = Field(None, description="for a value column that is a channel of its own")
+    unit: str | None = Field(None, description="unit of this value column, overriding interval.unit")
+    slots: int | None = Field(None, ge=2, le=300, description="wide rows: this entry stands for so many columns")
+    first_slot: int = Field(1, ge=0, description="number of the first slot")
+    personal: bool = Field(False, description="holds personal data")
+
+
+# --- interval reads -----------------------------------------------------------------------------------
+
+
+class UtcClock(_Strict):
+    """Stamps are UTC."""
+
+    kind: Literal["utc"]
+
+
+class FixedClock(_Strict):
+    """Stamps run at one offset all year (market time)."""
+
+    kind: Literal["fixed"]
+    offset: Offset
+
+
+class OffsetClock(_Strict):
+    """Stamps are local and the column with field `utc_offset` says how far from UTC."""
+
+    kind: Literal["offset"]
+
+
+class ZoneClock(_Strict):
+    """Stamps are wall time of a zone."""
+
+    kind: Literal["zone"]
+    zone: ZoneName
+    repeated_hour: Literal["file_order", "first", "second", "flag", "reject"] = Field(
+        description="autumn: by order in the file, always the first or second pass, by the column with field "
+        "`repeated_flag`, or a reject"
+    )
+    repeated_flag_values: tuple[str, ...] = Field((), description="texts in `repeated_flag` that mean the second pass")
+    skipped_hour: Literal["reject", "drop_blank", "shift"] = Field(
+        description="spring: a stamp in the hour that does not exist is a reject, is passed over if its value is "
+        "blank (else a reject), or is moved on by the change"
+    )
+
+
+IntervalClock = Annotated[UtcClock | FixedClock | OffsetClock | ZoneClock, Field(discriminator="kind")]
+
+
+class CodeMap(_Strict):
+    """One constant, or a map from the source's codes; an unlisted code makes the row a reject."""
+
+    constant: str | None = None
+    map: dict[str, str] = Field(default_factory=dict)
+    blank: str | None = Field(None, description="what a blank code means; a reject otherwise")
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Self:
+        if (self.constant is None) == (not self.map):
+            raise ValueError("give either `constant` or `map`, and not both")
+        return self
+
+
+class QualityMap(_Strict):
+    """Source quality codes to canonical classes."""
+
+    constant: Quality | None = None
+    map: dict[str, Quality] = Field(default_factory=dict)
+    blank: Quality | None = Field(None, description="what a blank code means; a reject otherwise")
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Self:
+        if (self.constant is None) == (not self.map):
+            raise ValueError("give either `constant` or `map`, and not both")
+        return self
+
+
+class Interval(_Strict):
+    """How rows become canonical interval reads."""
+
+    length_min: int | None = Field(None, ge=1, le=1440, description="interval length; else a column with field length_min")
+    marks: Literal["start", "end"] = Field(description="whether a stamp marks the interval's start or end")
+    clock: IntervalClock
+    day_zone: ZoneName | None = Field(None, description="zone whose local days usage counts in; the utility's otherwise")
+    slot_base: int = Field(1, ge=0, le=1, description="number of the slot that starts at midnight")
+    slot_counts: Literal["elapsed", "wall"] = Field(
+        "elapsed", description="slots count intervals since local midnight, or wall-clock places (clock changes differ)"
+    )
+    channel: CodeMap | None = Field(None, description="channel of rows whose value column names none")
+    unit: CodeMap | None = Field(None, description="canonical unit: kWh, kvarh, therm, ccf, m3")
+    factor: str = Field("1", pattern=r"^\d+(\.\d+)?$", description="value in the file times this gives the canonical unit")
+    quality: QualityMap
+    blank_value: Literal["missing", "reject", "drop"] = Field(
+        "missing", description="a blank value is a missing read, a reject, or no row at all"
+    )
+
+
+# --- promises ------------------------------------------------------------------------------------------
+
+
+class Completeness(_Strict):
+    """When a night of this feed counts as complete. Without it, absence must not close anything."""
+
+    min_rows: int = Field(1, ge=0, description="data rows a night must bring")
+    min_pct_of_median: float | None = Field(
+        None, gt=0, le=100, description="least share, in percent, of the trailing median of loaded nights"
+    )
+    median_nights: int = Field(28, ge=1)
+
+
+class Deadlines(_Strict):
+    """Wall-clock times in the utility's zone on the business date."""
+
+    expected_by: time
+    late_at: time
+    deadline: time
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if not self.expected_by <= self.late_at <= self.deadline:
+            raise ValueError("expected_by, late_at and deadline must not run backwards")
+        return self
+
+
+class Feed(_Strict):
+    """One feed: who sends what, when, in which form, and what happens when it does not come."""
+
+    feed: Identifier
+    title: str
+    system: Identifier = Field(description="the sending system: ccb, isu, mdm, adms, wam, gis, ...")
+    owner: str = Field(description="who to call")
+    domain: Literal["billing", "usage", "reference"] = Field(description="the chain of the night it belongs to")
+    entity: Literal["interval_read", "table"]
+    commodity: Literal["electricity", "gas"] | None = None
+    arrival: Arrival
+    format: Format = Format()
+    columns: tuple[Column, ...] = Field(min_length=1)
+    constants: dict[Identifier, str] = Field(default_factory=dict, description="fields that no column carries")
+    interval: Interval | None = None
+    key: tuple[Identifier, ...] = Field((), description="fields that identify a row; fixed for interval reads")
+    mode: Literal["full", "delta", "append"] = Field(description="a file holds everything, what changed, or what is new")
+    absence: Literal["keep", "close"] = Field(
+        "keep", description="what absence from a full file means; `close` acts only on a complete file"
+    )
+    completeness: Completeness = Completeness()
+    reject_tolerance_pct: float = Field(0.1, ge=0, le=100, description="more rejects than this stop the feed")
+    deadlines: Deadlines
+    on_failure: Literal["keep_previous", "skip"] = Field(
+        "keep_previous", description="what readers see while the feed is late or stopped"
+    )
+
+    @model_validator(mode="after")
+    def _hangs_together(self) -> Self:
+        fields = [c.field for c in self.columns if c.field] + list(self.constants)
+        if self.entity == "interval_read":
+            self._check_reads(set(fields))
+        else:
+            self._check_table(fields)
+        if self.absence == "close" and self.mode != "full":
+            raise ValueError("absence: close needs mode: full; a delta file says nothing about the rows it leaves out")
+        return self
+
+    def _check_table(self, fields: list[str]) -> None:
+        if self.interval:
+            raise ValueError("`interval` belongs to entity interval_read; remove it or change the entity")
+        if not self.key:
+            raise ValueError("a table feed needs `key`: the fields that identify a row")
+        missing = [k for k in self.key if k not in fields]
+        if missing:
+            raise ValueError(f"key fields {missing} are not among the columns' fields")
+        doubled = {f for f in fields if fields.count(f) > 1}
+        if doubled:
+            raise ValueError(f"fields {sorted(doubled)} are given twice")
+
+    def _check_reads(self, fields: set[str]) -> None:
+        if self.interval is None:
+            raise ValueError("entity interval_read needs an `interval` section")
+        unknown = fields - READ_FIELDS
+        if unknown:
+            raise ValueError(f"{sorted(unknown)} are not fields of an interval read; known are {sorted(READ_FIELDS)}")
+        needs = {"service_point_id", "value"}
+        if self.interval.clock.kind == "offset":
+            needs.add("utc_offset")
+        if self.interval.length_min is None:
+            needs.add("length_min")
+        if missing := needs - fields:
+            raise ValueError(f"an interval read feed needs columns with the fields {sorted(missing)}")
+        self._check_stamp(fields)
+
+    def _check_stamp(self, fields: set[str]) -> None:
+        wide = any(c.slots for c in self.columns)
+        ways = [{"stamp"}, {"stamp_date", "stamp_time"}, {"stamp_date", "stamp_slot"}]
+        if wide:
+            ways = [{"stamp_date"}]
+        if not any(way <= fields for way in ways):
+            raise ValueError(
+                "the stamp needs columns with field `stamp`, or `stamp_date` with `stamp_time` or `stamp_slot`, "
+                "or `stamp_date` and one value column with `slots`"
+            )
+        assert self.interval is not None  # noqa: S101  (checked by the caller)
+        clock = self.interval.clock
+        if clock.kind == "zone" and clock.repeated_hour == "flag" and "repeated_flag" not in fields:
+            raise ValueError("repeated_hour: flag needs a column with field `repeated_flag`")
+
+    def column_for(self, field: str) -> Column | None:
+        """Return the first column that carries a field, if any."""
+        return next((c for c in self.columns if c.field == field), None)
+
+    @property
+    def file_columns(self) -> tuple[str, ...]:
+        """Every column name of the file in order, slots spelled out."""
+        names: list[str] = []
+        for c in self.columns:
+            if c.slots:
+                names += [c.name.format(slot=n) for n in range(c.first_slot, c.first_slot + c.slots)]
+            else:
+                names.append(c.name)
+        return tuple(names)

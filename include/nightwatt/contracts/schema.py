@@ -1,0 +1,19 @@
+"""JSON Schema of the contracts, for editors that complete and check YAML while one types.
+
+Belongs here: export only. Does not belong here: validation (`catalog.py`).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from nightwatt.contracts.delivery import Delivery
+from nightwatt.contracts.feed import Feed
+
+
+def json_schemas() -> dict[str, dict[str, Any]]:
+    """Return the JSON Schemas by file stem: `feed` and `delivery`."""
+    return {
+        "feed": {"$schema": "https://json-schema.org/draft/2020-12/schema", **Feed.model_json_schema()},
+        "delivery": {"$schema": "https://json-schema.org/draft/2020-12/schema", **Delivery.model_json_schema()},
+    }

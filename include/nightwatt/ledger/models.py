@@ -1,0 +1,229 @@
+"""The ledger's tables. SQLite by default, PostgreSQL in production; nothing one of them would not take.
+
+Belongs here: tables, states and constraints. Does not belong here: queries (`book.py` and its
+neighbours) and schema changes (`migrations/`).
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import JSON, BigInteger, Date, DateTime, ForeignKey, Integer, String, Text, UniqueConstraint
+from sqlalchemy.engine import Dialect
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+from sqlalchemy.types import TypeDecorator
+
+Big = BigInteger().with_variant(Integer, "sqlite")
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """An instant: aware going in, stored as UTC, aware UTC coming out (SQLite keeps no zone)."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Refuse naive datetimes, convert the rest to UTC."""
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError("the ledger stores instants; give the datetime a time zone")
+        value = value.astimezone(UTC)
+        return value.replace(tzinfo=None) if dialect.name == "sqlite" else value
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Return UTC."""
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+class Base(DeclarativeBase):
+    """Base of all ledger tables."""
+
+
+class ReceiptState(StrEnum):
+    """Where a received file stands."""
+
+    LANDED = "landed"  # archived under its hash, not yet read
+    LOADED = "loaded"  # its rows are in the lake
+    HELD = "held"  # not loaded: unreadable, or rejects over tolerance; `message` says why
+
+
+class LoadState(StrEnum):
+    """Where a load stands. Only `done` loads exist for anyone downstream."""
+
+    WRITING = "writing"
+    DONE = "done"
+    FAILED = "failed"
+
+
+class DeliveryState(StrEnum):
+    """Where a sending stands. `unknown`: a rename was tried and neither name is there; never resent by itself."""
+
+    INTENT = "intent"
+    RENAMING = "renaming"
+    DELIVERED = "delivered"
+    UNKNOWN = "unknown"
+    FAILED = "failed"
+
+
+class PublicationState(StrEnum):
+    """Where a publication stands."""
+
+    BUILDING = "building"
+    PUBLISHED = "published"
+    REFUSED = "refused"  # its checks failed; the one before stays
+
+
+class RunState(StrEnum):
+    """How a stage ended."""
+
+    RUNNING = "running"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+
+
+class SequenceCounter(Base):
+    """One row: the last number handed out. Updated inside the transaction that uses the number."""
+
+    __tablename__ = "sequence_counter"
+
+    id: Mapped[int] = mapped_column(Integer, primary_key=True)
+    last_value: Mapped[int] = mapped_column(Big)
+
+
+class Receipt(Base):
+    """One file that arrived."""
+
+    __tablename__ = "receipts"
+    __table_args__ = (UniqueConstraint("feed", "business_date", "content_sha256", name="uq_receipts_content"),)
+
+    id: Mapped[int] = mapped_column(Integer, primary_key=True)
+    feed: Mapped[str] = mapped_column(String(100), index=True)
+    business_date: Mapped[date] = mapped_column(Date, index=True)
+    file_name: Mapped[str] = mapped_column(String(255))
+    part: Mapped[str | None] = mapped_column(String(50))
+    content_sha256: Mapped[str] = mapped_column(String(64))
+    size_bytes: Mapped[int] = mapped_column(Big)
+    unpacked_bytes: Mapped[int] = mapped_column(Big)
+    line_count: Mapped[int] = mapped_column(Big)
+    sent_at: Mapped[datetime] = mapped_column(UtcDateTime)  # the file's own change time
+    arrived_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    state: Mapped[str] = mapped_column(String(20))
+    control_rows: Mapped[int | None] = mapped_column(Big)  # rows the sender says it sent
+    supersedes_id: Mapped[int | None] = mapped_column(ForeignKey("receipts.id"))
+    superseded_by_id: Mapped[int | None] = mapped_column(ForeignKey("receipts.id"))
+    rows_in: Mapped[int | None] = mapped_column(Big)  # data rows found in the file
+    rows_kept: Mapped[int | None] = mapped_column(Big)
+    rows_rejected: Mapped[int | None] = mapped_column(Big)
+    rows_ignored: Mapped[int | None] = mapped_column(Big)  # passed over by the contract's own word
+    is_complete: Mapped[bool | None] = mapped_column()  # the completeness rule's verdict
+    message: Mapped[str | None] = mapped_column(Text)
+
+
+class Load(Base):
+    """One reading of a receipt into the lake; its primary key is a number of the sequence."""
+
+    __tablename__ = "loads"
+
+    sequence: Mapped[int] = mapped_column(Big, primary_key=True, autoincrement=False)
+    receipt_id: Mapped[int] = mapped_column(ForeignKey("receipts.id"), index=True)
+    kind: Mapped[str] = mapped_column(String(20))  # intake, replay
+    state: Mapped[str] = mapped_column(String(20))
+    lake_path: Mapped[str] = mapped_column(Text)  # relative to the home
+    records_out: Mapped[int | None] = mapped_column(Big)  # canonical records written to the lake
+    totals: Mapped[dict[str, Any] | None] = mapped_column(JSON)  # control totals by channel or amount, as text
+    store_version: Mapped[int | None] = mapped_column(Integer)  # reads store version that holds it
+    started_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    ended_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+
+class RejectSummary(Base):
+    """How many lines of a load were put aside, by code and column. The lines lie in the reject store."""
+
+    __tablename__ = "reject_summaries"
+
+    id: Mapped[int] = mapped_column(Integer, primary_key=True)
+    receipt_id: Mapped[int] = mapped_column(ForeignKey("receipts.id"), index=True)
+    load_sequence: Mapped[int] = mapped_column(Big, index=True)
+    code: Mapped[str] = mapped_column(String(100))
+    column_name: Mapped[str | None] = mapped_column(String(200))
+    lines: Mapped[int] = mapped_column(Big)
+    first_line: Mapped[int] = mapped_column(Big)
+    open_lines: Mapped[int] = mapped_column(Big)  # not yet replayed
+
+
+class Check(Base):
+    """One result of one check: what was looked at, whether it blocks, and the evidence (never row values)."""
+
+    __tablename__ = "checks"
+
+    id: Mapped[int] = mapped_column(Integer, primary_key=True)
+    run_id: Mapped[int | None] = mapped_column(ForeignKey("runs.id"), index=True)
+    code: Mapped[str] = mapped_column(String(100), index=True)
+    subject: Mapped[str] = mapped_column(String(255))  # feed, table, file or delivery
+    business_date: Mapped[date | None] = mapped_column(Date, index=True)
+    passed: Mapped[bool] = mapped_column()
+    blocks: Mapped[bool] = mapped_column()
+    message: Mapped[str] = mapped_column(Text)
+    evidence: Mapped[dict[str, Any]] = mapped_column(JSON)
+    at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+class Publication(Base):
+    """One state of the published warehouse; its primary key is a number of the sequence."""
+
+    __tablename__ = "publications"
+
+    sequence: Mapped[int] = mapped_column(Big, primary_key=True, autoincrement=False)
+    domain: Mapped[str] = mapped_column(String(50), index=True)
+    as_of: Mapped[date] = mapped_column(Date)
+    state: Mapped[str] = mapped_column(String(20))
+    through_sequence: Mapped[int] = mapped_column(Big)  # newest load it contains
+    store_version: Mapped[int | None] = mapped_column(Integer)
+    tables: Mapped[dict[str, Any] | None] = mapped_column(JSON)  # rows by table
+    started_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    published_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    message: Mapped[str | None] = mapped_column(Text)
+
+
+class Sending(Base):
+    """One file on its way to a partner: first the intent, last the receipt."""
+
+    __tablename__ = "deliveries"
+    __table_args__ = (UniqueConstraint("delivery", "business_date", "file_name", name="uq_deliveries_file"),)
+
+    id: Mapped[int] = mapped_column(Integer, primary_key=True)
+    delivery: Mapped[str] = mapped_column(String(100), index=True)
+    business_date: Mapped[date] = mapped_column(Date, index=True)
+    publication_sequence: Mapped[int] = mapped_column(Big)
+    file_name: Mapped[str] = mapped_column(String(255))
+    content_sha256: Mapped[str] = mapped_column(String(64))  # of the bytes sent
+    size_bytes: Mapped[int] = mapped_column(Big)
+    rows: Mapped[int] = mapped_column(Big)
+    totals: Mapped[dict[str, Any] | None] = mapped_column(JSON)
+    remote_path: Mapped[str] = mapped_column(Text)
+    state: Mapped[str] = mapped_column(String(20))
+    attempts: Mapped[int] = mapped_column(Integer, default=0)
+    intended_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    delivered_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    message: Mapped[str | None] = mapped_column(Text)
+
+
+class Run(Base):
+    """One run of one stage, by whom it was started, and how it ended."""
+
+    __tablename__ = "runs"
+
+    id: Mapped[int] = mapped_column(Integer, primary_key=True)
+    stage: Mapped[str] = mapped_column(String(50), index=True)  # arrive, load, build, publish, deliver
+    subject: Mapped[str] = mapped_column(String(100))
+    business_date: Mapped[date | None] = mapped_column(Date, index=True)
+    started_by: Mapped[str] = mapped_column(String(255))  # cli, or dag_id/run_id
+    state: Mapped[str] = mapped_column(String(20))
+    started_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    ended_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    message: Mapped[str | None] = mapped_column(Text)

@@ -1,0 +1,95 @@
+"""Where things lie and the few numbers a deployment sets.
+
+Belongs here: paths under one home folder, the utility's time zone, limits, connection addresses, read
+from `NIGHTWATT_*` environment variables. Does not belong here: anything about one feed or one partner
+(that is a contract in the catalog).
+"""
+
+from __future__ import annotations
+
+from functools import cached_property
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+PROJECT_ROOT = Path(__file__).resolve().parents[2]
+
+
+class Settings(BaseSettings):
+    """Settings of one NightWatt home. Two homes never share a file, so they can live side by side."""
+
+    model_config = SettingsConfigDict(env_prefix="NIGHTWATT_", extra="ignore", frozen=True)
+
+    home: Path = Field(PROJECT_ROOT / "var", description="everything NightWatt writes lies under this folder")
+    zone: str = Field("America/New_York", description="the utility's time zone (IANA name)")
+    catalog: Path | None = Field(None, description="catalog folder of one's own; the packaged one otherwise")
+    dbt_project: Path = Field(PROJECT_ROOT / "dbt_project", description="the dbt project folder")
+    ledger_url: str | None = Field(None, description="SQLAlchemy address; SQLite under the home otherwise")
+    memory_limit: str = Field("2GB", description="memory one DuckDB may use before it spills to disk")
+    threads: int | None = Field(None, description="threads one DuckDB may use; all cores otherwise")
+    max_uncompressed_gb: int = Field(64, description="a file that unpacks to more than this is refused")
+    max_expansion: int = Field(200, description="a file that unpacks to more than this many times its size is refused")
+    max_line_bytes: int = Field(1_000_000, description="a line longer than this makes the file unreadable")
+    keep_publications: int = Field(5, description="how many publications stay on disk")
+
+    @cached_property
+    def tz(self) -> ZoneInfo:
+        """The utility's time zone."""
+        return ZoneInfo(self.zone)
+
+    @property
+    def root(self) -> Path:
+        """The home as an absolute path."""
+        return self.home.expanduser().resolve()
+
+    @property
+    def inbound(self) -> Path:
+        """Where source systems drop files: one folder per `arrival.folder` of the feeds."""
+        return self.root / "inbound"
+
+    @property
+    def landing(self) -> Path:
+        """Archive of every file that arrived, under its content hash."""
+        return self.root / "landing"
+
+    @property
+    def lake(self) -> Path:
+        """Immutable Parquet: `<feed>/load=<sequence>/*.parquet`."""
+        return self.root / "lake"
+
+    @property
+    def rejects(self) -> Path:
+        """Rejected lines with reason and raw text: `<feed>/load=<sequence>.parquet`."""
+        return self.root / "rejects"
+
+    @property
+    def reads(self) -> Path:
+        """The reads store: data files and versioned manifests."""
+        return self.root / "reads"
+
+    @property
+    def warehouse(self) -> Path:
+        """The folder of the DuckDB file that dbt builds. May be deleted and rebuilt."""
+        return self.root / "warehouse"
+
+    @property
+    def published(self) -> Path:
+        """The published warehouse: `nightwatt.duckdb` and the Parquet it views."""
+        return self.root / "published"
+
+    @property
+    def outbox(self) -> Path:
+        """Files on their way to partners, and the archive of those sent."""
+        return self.root / "outbox"
+
+    @property
+    def scratch(self) -> Path:
+        """Spill and temporary files; safe to delete when nothing runs."""
+        return self.root / "scratch"
+
+    @property
+    def ledger_address(self) -> str:
+        """SQLAlchemy address of the ledger."""
+        return self.ledger_url or f"sqlite:///{self.root / 'ledger' / 'ledger.db'}"
