@@ -102,7 +102,9 @@ Wholeness = Annotated[DoneMarker | Quiet | Trailer | Manifest, Field(discriminat
 class Arrival(_Strict):
     """Where the files come from and what they are called."""
 
-    transport: Literal["local"] = Field("local", description="how files are fetched; SFTP, SQL and HTTP have their place here")
+    transport: Literal["local"] = Field(
+        "local", description="how files are fetched; SFTP, SQL and HTTP have their place here"
+    )
     folder: RelativeFolder = Field(".", description="folder below the inbound folder")
     pattern: FilePattern = Field(description="file name with {business_date:%Y%m%d}, {part}, {any}")
     wholeness: Wholeness
@@ -120,8 +122,12 @@ class Format(_Strict):
     compression: Literal["plain", "gz", "zst", "zip"] = "plain"
     encoding: str = Field("utf-8", description="any codec Python knows, e.g. utf-8, latin-1, cp1252, utf-16")
     delimiter: str = Field(",", min_length=1, max_length=1)
-    header: bool = Field(True, description="the first line names the columns and must name exactly those of the contract")
-    quote: str | None = Field(None, min_length=1, max_length=1, description="quote sign; none for feeds that never quote")
+    header: bool = Field(
+        True, description="the first line names the columns and must name exactly those of the contract"
+    )
+    quote: str | None = Field(
+        None, min_length=1, max_length=1, description="quote sign; none for feeds that never quote"
+    )
     null_values: tuple[str, ...] = Field(("",), description="texts that mean blank, after trimming")
     decimal_sign: Literal[".", ","] = "."
     thousands_sign: Literal[",", ".", " ", "'"] | None = None
@@ -235,17 +241,24 @@ class QualityMap(_Strict):
 class Interval(_Strict):
     """How rows become canonical interval reads."""
 
-    length_min: int | None = Field(None, ge=1, le=1440, description="interval length; else a column with field length_min")
+    length_min: int | None = Field(
+        None, ge=1, le=1440, description="interval length; else a column with field length_min"
+    )
     marks: Literal["start", "end"] = Field(description="whether a stamp marks the interval's start or end")
     clock: IntervalClock
-    day_zone: ZoneName | None = Field(None, description="zone whose local days usage counts in; the utility's otherwise")
+    day_zone: ZoneName | None = Field(
+        None, description="zone whose local days usage counts in; the utility's otherwise"
+    )
     slot_base: int = Field(1, ge=0, le=1, description="number of the slot that starts at midnight")
     slot_counts: Literal["elapsed", "wall"] = Field(
-        "elapsed", description="slots count intervals since local midnight, or wall-clock places (clock changes differ)"
+        "elapsed",
+        description="slots count intervals since local midnight, or wall-clock places (clock changes differ)",
     )
     channel: CodeMap | None = Field(None, description="channel of rows whose value column names none")
     unit: CodeMap | None = Field(None, description="canonical unit: kWh, kvarh, therm, ccf, m3")
-    factor: str = Field("1", pattern=r"^\d+(\.\d+)?$", description="value in the file times this gives the canonical unit")
+    factor: str = Field(
+        "1", pattern=r"^\d+(\.\d+)?$", description="value in the file times this gives the canonical unit"
+    )
     quality: QualityMap
     blank_value: Literal["missing", "reject", "drop"] = Field(
         "missing", description="a blank value is a missing read, a reject, or no row at all"
@@ -295,7 +308,9 @@ class Feed(_Strict):
     constants: dict[Identifier, str] = Field(default_factory=dict, description="fields that no column carries")
     interval: Interval | None = None
     key: tuple[Identifier, ...] = Field((), description="fields that identify a row; fixed for interval reads")
-    mode: Literal["full", "delta", "append"] = Field(description="a file holds everything, what changed, or what is new")
+    mode: Literal["full", "delta", "append"] = Field(
+        description="a file holds everything, what changed, or what is new"
+    )
     absence: Literal["keep", "close"] = Field(
         "keep", description="what absence from a full file means; `close` acts only on a complete file"
     )
@@ -340,6 +355,15 @@ class Feed(_Strict):
             needs.add("utc_offset")
         if self.interval.length_min is None:
             needs.add("length_min")
+        if self.commodity is None:
+            raise ValueError("an interval read feed needs `commodity`: electricity or gas")
+        for c in (c for c in self.columns if c.field == "value"):
+            for name, own, shared in (
+                ("channel", c.channel, self.interval.channel),
+                ("unit", c.unit, self.interval.unit),
+            ):
+                if own is None and shared is None:
+                    raise ValueError(f"column {c.name} has no {name}; give it one, or `interval.{name}` for all")
         if missing := needs - fields:
             raise ValueError(f"an interval read feed needs columns with the fields {sorted(missing)}")
         self._check_stamp(fields)

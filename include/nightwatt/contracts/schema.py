@@ -15,5 +15,8 @@ def json_schemas() -> dict[str, dict[str, Any]]:
     """Return the JSON Schemas by file stem: `feed` and `delivery`."""
     return {
         "feed": {"$schema": "https://json-schema.org/draft/2020-12/schema", **Feed.model_json_schema()},
-        "delivery": {"$schema": "https://json-schema.org/draft/2020-12/schema", **Delivery.model_json_schema()},
+        "delivery": {
+            "$schema": "https://json-schema.org/draft/2020-12/schema",
+            **Delivery.model_json_schema(),
+        },
     }

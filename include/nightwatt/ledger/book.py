@@ -38,7 +38,7 @@ class Ledger:
     def open(cls, address: str, clock: Clock = utc_now) -> Ledger:
         """Open a ledger by its SQLAlchemy address, creating or migrating it where needed."""
         engine = _engine(address)
-        _migrate(engine, address)
+        _migrate(engine)
         return cls(engine, clock)
 
     @property
@@ -129,7 +129,7 @@ def _engine(address: str) -> Engine:
     return engine
 
 
-def _migrate(engine: Engine, address: str) -> None:
+def _migrate(engine: Engine) -> None:
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS))
     config.attributes["engine"] = engine

@@ -33,7 +33,7 @@ class UtcDateTime(TypeDecorator[datetime]):
         value = value.astimezone(UTC)
         return value.replace(tzinfo=None) if dialect.name == "sqlite" else value
 
-    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002
         """Return UTC."""
         if value is None:
             return None
@@ -110,6 +110,7 @@ class Receipt(Base):
     size_bytes: Mapped[int] = mapped_column(Big)
     unpacked_bytes: Mapped[int] = mapped_column(Big)
     line_count: Mapped[int] = mapped_column(Big)
+    needs_cleaning: Mapped[bool | None] = mapped_column()  # NUL bytes or mixed line ends were seen
     sent_at: Mapped[datetime] = mapped_column(UtcDateTime)  # the file's own change time
     arrived_at: Mapped[datetime] = mapped_column(UtcDateTime)
     state: Mapped[str] = mapped_column(String(20))
@@ -200,6 +201,8 @@ class Sending(Base):
     delivery: Mapped[str] = mapped_column(String(100), index=True)
     business_date: Mapped[date] = mapped_column(Date, index=True)
     publication_sequence: Mapped[int] = mapped_column(Big)
+    since_sequence: Mapped[int | None] = mapped_column(Big)  # loads after this one are in it; null: everything
+    through_sequence: Mapped[int] = mapped_column(Big)  # newest load it can contain
     file_name: Mapped[str] = mapped_column(String(255))
     content_sha256: Mapped[str] = mapped_column(String(64))  # of the bytes sent
     size_bytes: Mapped[int] = mapped_column(Big)
@@ -209,6 +212,7 @@ class Sending(Base):
     state: Mapped[str] = mapped_column(String(20))
     attempts: Mapped[int] = mapped_column(Integer, default=0)
     intended_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    renaming_at: Mapped[datetime | None] = mapped_column(UtcDateTime)  # set before the first rename is tried
     delivered_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     message: Mapped[str | None] = mapped_column(Text)
 

@@ -1,0 +1,149 @@
+"""Delimited text: a landed file as a relation of text columns, with DuckDB's own rejects by line.
+
+Belongs here: the call of the CSV reader and what it cannot do by itself (other encodings, zip, NUL bytes,
+unpaired quotes, mixed line ends), header and trailer. Does not belong here: the meaning of a column.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+
+from nightwatt.contracts.feed import Feed, Trailer
+from nightwatt.duck import text
+from nightwatt.errors import TerminalError
+from nightwatt.intake.lines import SetAside, clean_copy, first_line
+
+_DIRECT = {"plain": "none", "gz": "gzip", "zst": "zstd"}
+_CODES = {
+    "MISSING COLUMNS": ("row.missing_columns", "the line has fewer columns than the contract"),
+    "TOO MANY COLUMNS": ("row.too_many_columns", "the line has more columns than the contract"),
+    "INVALID ENCODING": ("row.bad_encoding", "the line is not valid text in the contract's encoding"),
+    "INVALID UNICODE": ("row.bad_encoding", "the line is not valid text in the contract's encoding"),
+    "UNQUOTED VALUE": ("row.bad_quote", "a quote sign stands where none may stand"),
+    "LINE SIZE OVER MAXIMUM": ("row.line_too_long", "the line is longer than allowed"),
+}
+
+
+@dataclass(frozen=True)
+class BadLine:
+    """A line put aside before its fields were looked at."""
+
+    line: int
+    code: str
+    reason: str
+    raw: str
+
+
+@dataclass(frozen=True)
+class Delimited:
+    """One landed file, ready to be selected from."""
+
+    reader: str  # SQL: text columns r0, r1, ...
+    raw_names: dict[str, str]  # file column to raw column
+    path: Path  # the file the engine reads
+    is_clean_copy: bool
+    aside: list[SetAside]
+
+    def relation(self, *, numbered: bool) -> str:
+        """Return the text columns with `record`, the row's number among the rows parsed, from 1.
+
+        Counting needs the rows in file order, on one thread; without it `record` is null.
+        """
+        record = "row_number() OVER ()" if numbered else "CAST(NULL AS BIGINT)"
+        return f"(SELECT {record} AS record, * FROM {self.reader})"
+
+
+@contextmanager
+def open_delimited(
+    path: Path, feed: Feed, scratch: Path, *, name: str, needs_cleaning: bool, max_line_bytes: int
+) -> Iterator[Delimited]:
+    """Prepare a landed file for reading.
+
+    Args:
+        path: the landed file.
+        feed: its contract.
+        scratch: folder for a cleaned copy, where one is needed; removed on leaving.
+        name: the file's own name, for messages.
+        needs_cleaning: the file has NUL bytes or mixed line ends.
+        max_line_bytes: longest line accepted.
+
+    Raises:
+        TerminalError: `file.header_mismatch`.
+    """
+    form = feed.format
+    _check_header(path, feed, name)
+    utf8 = form.encoding.lower().replace("_", "-") in {"utf-8", "utf8"}
+    copy: Path | None = None
+    aside: list[SetAside] = []
+    if needs_cleaning or not utf8 or form.quote or form.compression not in _DIRECT:
+        scratch.mkdir(parents=True, exist_ok=True)
+        copy = scratch / f"{path.name}.clean"
+        aside = clean_copy(path, form, copy)
+    try:
+        yield Delimited(
+            reader=_read_csv(copy or path, feed, "none" if copy else _DIRECT[form.compression], max_line_bytes),
+            raw_names={column: f"r{n}" for n, column in enumerate(feed.file_columns)},
+            path=copy or path,
+            is_clean_copy=copy is not None,
+            aside=aside,
+        )
+    finally:
+        if copy:
+            copy.unlink(missing_ok=True)
+
+
+def _read_csv(path: Path, feed: Feed, compression: str, max_line_bytes: int) -> str:
+    form = feed.format
+    columns = ", ".join(f"'r{n}': 'VARCHAR'" for n in range(len(feed.file_columns)))
+    quote = text(form.quote or "")
+    return (
+        f"read_csv({text(path)}, columns = {{{columns}}}, auto_detect = false, header = {str(form.header).lower()}, "
+        f"delim = {text(form.delimiter)}, quote = {quote}, escape = {quote}, compression = '{compression}', "
+        f"store_rejects = true, rejects_table = 'csv_rejects', rejects_scan = 'csv_scans', "
+        f"max_line_size = {max_line_bytes})"
+    )
+
+
+def _check_header(path: Path, feed: Feed, name: str) -> None:
+    if not feed.format.header:
+        return
+    line = first_line(path, feed.format)
+    quote = feed.format.quote or '"'
+    found = [h.strip() for h in next(csv.reader([line], delimiter=feed.format.delimiter, quotechar=quote), [])]
+    wanted = list(feed.file_columns)
+    if found == wanted:
+        return
+    # Only names the contract knows are repeated: an unexpected first line may be data.
+    if sorted(found) == sorted(wanted):
+        problem = "has the right columns in another order: " + ", ".join(found)
+    else:
+        missing = [w for w in wanted if w not in found]
+        problem = f"has {len(found)} columns where the contract has {len(wanted)}"
+        problem += f"; missing {', '.join(missing)}" if missing else ""
+    raise TerminalError(
+        "file.header_mismatch",
+        f"{name}: line 1 {problem}",
+        f"ask the sender for a file with the header {', '.join(wanted)[:300]}, "
+        f"or correct the columns of feed {feed.feed}",
+    )
+
+
+def bad_lines(con: duckdb.DuckDBPyConnection, source: Delimited, feed: Feed, line_count: int) -> list[BadLine]:
+    """Return the lines the reader could not cut into columns, without the trailer, plus those set aside."""
+    prefix = feed.arrival.wholeness.prefix if isinstance(feed.arrival.wholeness, Trailer) else None
+    rows = con.execute(
+        "SELECT line, min(error_type::VARCHAR), any_value(csv_line) FROM csv_rejects GROUP BY line ORDER BY line"
+    ).fetchall()
+    found = [BadLine(a.line, a.code, a.reason, a.raw) for a in source.aside]
+    for line, kind, raw in rows:
+        if prefix and line == line_count and (raw or "").startswith(prefix):
+            continue
+        code, reason = _CODES.get(kind, ("row.unreadable", f"the reader says {kind.lower()}"))
+        found.append(BadLine(line, code, reason, raw or ""))
+    return sorted(found, key=lambda b: b.line)

@@ -1,0 +1,388 @@
+"""One receipt, read by its contract: lake Parquet, rejects, counts, all of it or nothing.
+
+Belongs here: the order of steps, the accounting that no row is lost, and what stops a load. Does not
+belong here: SQL of a format or of fields (beside this module).
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import duckdb
+from sqlalchemy import update
+
+from nightwatt.contracts.canonical import READ_COLUMNS
+from nightwatt.contracts.feed import Feed, Format, Trailer
+from nightwatt.duck import ident, memory_engine, text
+from nightwatt.errors import NightWattError, TerminalError
+from nightwatt.intake.formats.delimited import BadLine, Delimited, bad_lines, open_delimited
+from nightwatt.intake.intervals import fans_out, needs_record, prepare_days, reads_sql
+from nightwatt.intake.lines import line_of_record, raw_lines
+from nightwatt.intake.rejects import REASONS, Reject, read_rejects, reject_path, summary, write_rejects
+from nightwatt.intake.tables import lake_columns, table_sql
+from nightwatt.ledger import Ledger, loads
+from nightwatt.ledger.models import Load, LoadState, Receipt, ReceiptState
+from nightwatt.settings import Settings
+
+
+@dataclass(frozen=True)
+class LoadResult:
+    """What reading one receipt gave. `rows_in = rows_kept + rows_rejected + rows_ignored`, always."""
+
+    sequence: int
+    rows_in: int
+    rows_kept: int
+    rows_rejected: int
+    rows_ignored: int
+    records_out: int  # canonical records in the lake; differs from rows_kept for wide rows
+    held: str | None  # why nothing was loaded, if so
+
+
+@dataclass(frozen=True)
+class _Input:
+    """A file to read: the landed one, or the lines of a replay with their numbers in it."""
+
+    path: Path
+    line_count: int
+    needs_cleaning: bool
+    line_map: Sequence[int] | None = None
+    has_trailer: bool = True
+    form: Format | None = None
+
+
+@dataclass(frozen=True)
+class _Job:
+    """One receipt on its way into the lake."""
+
+    receipt: Receipt
+    feed: Feed
+    settings: Settings
+    source: _Input
+    load: Load
+    aside: Path
+
+    @property
+    def part(self) -> Path:
+        return self.aside / "part-0.parquet"
+
+    @property
+    def is_table(self) -> bool:
+        return self.feed.entity == "table"
+
+    def rows(self, delimited: Delimited, relation: str) -> str:
+        """Return the select that turns the file's text columns into lake rows with their faults."""
+        names, receipt, sequence = delimited.raw_names, self.receipt.id, self.load.sequence
+        if self.is_table:
+            return table_sql(self.feed, relation, names, receipt, sequence)
+        return reads_sql(self.feed, relation, names, receipt, sequence, self.settings.zone)
+
+
+@dataclass(frozen=True)
+class _Parsed:
+    rejects: list[Reject]
+    rows_in: int
+    rows_ignored: int
+    records_out: int
+    totals: dict[str, Any]
+
+
+def intake(receipt: Receipt, feed: Feed, settings: Settings, ledger: Ledger, landed: Path) -> LoadResult:
+    """Read a landed file into the lake.
+
+    Returns:
+        The counts. `held` tells why the receipt was put on hold instead: unreadable, rejects over the
+        contract's tolerance, or fewer or more rows than the sender announced.
+    """
+    source = _Input(landed, receipt.line_count, bool(receipt.needs_cleaning))
+    return _load(receipt, feed, settings, ledger, source, "intake")
+
+
+def replay(receipt: Receipt, feed: Feed, settings: Settings, ledger: Ledger, fixed: Path | None = None) -> LoadResult:
+    """Read the open rejects of a receipt again, by the contract as it is now.
+
+    Args:
+        receipt: a loaded or held receipt with open rejects.
+        feed: its contract.
+        settings: the home.
+        ledger: the book.
+        fixed: a file with corrected lines (with header, if the feed has one) that replace the open
+            rejects; without it the lines are taken as they came.
+
+    Raises:
+        TerminalError: `rejects.none`, if nothing is open; `rejects.held`, if the file itself is not loaded.
+    """
+    if receipt.state != ReceiptState.LOADED:
+        raise TerminalError(
+            "rejects.held",
+            f"receipt {receipt.id} is not loaded, so replaying its rejects would load only those",
+            f"correct the contract, then `nightwatt load {feed.feed} --retry-held` reads the whole file again",
+        )
+    with ledger.read() as session:
+        last = loads.latest(session, receipt.id)
+    open_rejects = list(read_rejects(reject_path(settings, feed.feed, last.sequence))) if last else []
+    if last is None or not open_rejects:
+        raise TerminalError("rejects.none", f"receipt {receipt.id} has no open rejects", "see `nightwatt rejects list`")
+    scratch = settings.scratch / f"replay-{receipt.id}"
+    scratch.mkdir(parents=True, exist_ok=True)
+    path = scratch / "lines"
+    try:
+        source = _replay_input(path, feed, open_rejects, fixed)
+        return _load(receipt, feed, settings, ledger, source, "replay")
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+
+
+def _replay_input(path: Path, feed: Feed, rejects: list[Reject], fixed: Path | None) -> _Input:
+    form = feed.format.model_copy(update={"compression": "plain", "encoding": "utf-8"})
+    if fixed:
+        path.write_bytes(fixed.read_bytes())
+        count = path.read_bytes().count(b"\n")
+        return _Input(path, count, needs_cleaning=True, has_trailer=False, form=form)
+    quote = form.quote or ""
+    header = form.delimiter.join(f"{quote}{c}{quote}" for c in feed.file_columns)
+    lines = ([header] if form.header else []) + [r.raw for r in rejects]
+    path.write_text("\n".join(lines) + "\n", "utf-8", newline="")
+    numbers = ([0] if form.header else []) + [r.line for r in rejects]
+    return _Input(path, len(lines), needs_cleaning=True, line_map=numbers, has_trailer=False, form=form)
+
+
+def _load(receipt: Receipt, feed: Feed, settings: Settings, ledger: Ledger, source: _Input, kind: str) -> LoadResult:
+    lake = settings.lake / feed.feed
+    with ledger.write() as session:
+        pattern = str((lake / "load={sequence}").relative_to(settings.root))
+        load = loads.begin(session, receipt.id, kind, pattern, ledger.clock())
+    aside = lake / f".load={load.sequence}.part"
+    _clear_leftovers(lake, receipt, ledger)
+    aside.mkdir(parents=True)
+    reading = feed.model_copy(update={"format": source.form}) if source.form else feed
+    try:
+        parsed = _parse(_Job(receipt, reading, settings, source, load, aside))
+        held = _verdict(receipt, feed, parsed, kind)
+    except NightWattError as e:
+        shutil.rmtree(aside, ignore_errors=True)
+        _hold(ledger, receipt, load, str(e), None)
+        return LoadResult(load.sequence, 0, 0, 0, 0, 0, str(e))
+    if parsed.rejects:
+        write_rejects(reject_path(settings, feed.feed, load.sequence), receipt.id, load.sequence, parsed.rejects)
+    if held:
+        shutil.rmtree(aside, ignore_errors=True)
+        _hold(ledger, receipt, load, held, parsed)
+    else:
+        _put_in_place(aside, settings.root / load.lake_path)
+        _enter(ledger, receipt, load, parsed, kind)
+    rejected = len(parsed.rejects)
+    kept = parsed.rows_in - rejected - parsed.rows_ignored
+    records = 0 if held else parsed.records_out
+    return LoadResult(load.sequence, parsed.rows_in, kept, rejected, parsed.rows_ignored, records, held)
+
+
+def _clear_leftovers(lake: Path, receipt: Receipt, ledger: Ledger) -> None:
+    """Remove what killed loads of this receipt left in the lake: their rows are in no finished load."""
+    with ledger.read() as session:
+        failed = loads.failed(session, receipt.id)
+    for sequence in failed:
+        shutil.rmtree(lake / f".load={sequence}.part", ignore_errors=True)
+        shutil.rmtree(lake / f"load={sequence}", ignore_errors=True)
+
+
+def _parse(job: _Job) -> _Parsed:
+    scratch = job.settings.scratch / f"load-{job.load.sequence}"
+    reader = open_delimited(
+        job.source.path,
+        job.feed,
+        scratch,
+        name=job.receipt.file_name,
+        needs_cleaning=job.source.needs_cleaning,
+        max_line_bytes=job.settings.max_line_bytes,
+    )
+    try:
+        with memory_engine(job.settings) as con, reader as delimited:
+            return _read(con, delimited, job)
+    except duckdb.Error as e:
+        # The engine's own words may quote the line; only its kind is passed on.
+        raise TerminalError(
+            "file.unreadable",
+            f"{job.receipt.file_name}: the reader gave up with {type(e).__name__}",
+            "look at the archived file; ask the sender for it again, or correct the format in the contract",
+        ) from e
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+
+
+def _read(con: duckdb.DuckDBPyConnection, delimited: Delimited, job: _Job) -> _Parsed:
+    feed, source = job.feed, job.source
+    if not job.is_table:
+        prepare_days(con, feed)
+    in_order = job.is_table or needs_record(feed)
+    records_out = _write(con, job, job.rows(delimited, delimited.relation(numbered=in_order)), in_order=in_order)
+    structural = bad_lines(con, delimited, feed, source.line_count)
+    rejects = [Reject(b.line, b.code, None, b.reason, b.raw) for b in structural]
+    trailer = int(source.has_trailer and isinstance(feed.arrival.wholeness, Trailer))
+    data_lines = source.line_count - int(feed.format.header) - trailer
+    ignored = blank = 0
+    if fans_out(feed) or records_out + len(structural) != data_lines:
+        found, ignored, blank = _look_for_faults(con, delimited, job, structural)
+        rejects += found
+    rows_in = data_lines - blank
+    kept = rows_in - len(rejects) - ignored
+    if not fans_out(feed) and kept != records_out:
+        raise TerminalError(
+            "file.unaccounted",
+            f"{job.receipt.file_name}: {rows_in} data rows, but {records_out} kept, {len(rejects)} rejected and "
+            f"{ignored} passed over make {records_out + len(rejects) + ignored}",
+            "the file is not loaded; look for broken lines near the end, or ask the sender for it again",
+        )
+    return _Parsed(_renumbered(rejects, source), rows_in, ignored, records_out, _totals(con, job))
+
+
+def _write(con: duckdb.DuckDBPyConnection, job: _Job, rows: str, *, in_order: bool) -> int:
+    columns = ", ".join(ident(c) for c in (lake_columns(job.feed) if job.is_table else READ_COLUMNS))
+    con.execute(f"SET preserve_insertion_order = {str(in_order).lower()}")
+    written = con.execute(
+        f"COPY (SELECT {columns} FROM ({rows}) WHERE fault IS NULL AND NOT ignored) "
+        f"TO {text(job.part)} (FORMAT parquet, COMPRESSION zstd)"
+    ).fetchone()
+    return int(written[0]) if written else 0
+
+
+def _look_for_faults(
+    con: duckdb.DuckDBPyConnection, delimited: Delimited, job: _Job, structural: Sequence[BadLine]
+) -> tuple[list[Reject], int, int]:
+    """Read once more, in order, to say which line is bad and why. Costs nothing when no line is.
+
+    Returns:
+        The rejects, how many rows the contract passes over, and how many lines are blank.
+    """
+    con.execute("DROP TABLE csv_rejects; DROP TABLE csv_scans; SET preserve_insertion_order = true")
+    found = con.execute(
+        f"SELECT record, max(fault) AS fault, bool_and(ignored) AS ignored "
+        f"FROM ({job.rows(delimited, delimited.relation(numbered=True))}) "
+        "GROUP BY record HAVING max(fault) IS NOT NULL OR bool_and(ignored) ORDER BY record"
+    ).fetchall()
+    bad = {record: fault for record, fault, _ in found if fault is not None}
+    ignored = sum(1 for _, fault, _ in found if fault is None)
+    form = job.feed.format
+    counted = Format(compression="plain" if delimited.is_clean_copy else form.compression, header=form.header)
+    aside = {a.line for a in delimited.aside}
+    skipped = {b.line for b in structural}
+    lines, blank = line_of_record(delimited.path, counted, bad, skipped)
+    raw = raw_lines(job.source.path, form, lines.values())
+    rejects = []
+    for record, fault in bad.items():
+        code, _, column = fault.partition("|")
+        line = lines[record]
+        rejects.append(Reject(line, code, column, REASONS.get(code, code), raw.get(line, "")))
+    return rejects, ignored, blank - len(aside)
+
+
+def _renumbered(rejects: list[Reject], source: _Input) -> list[Reject]:
+    if source.line_map is not None:
+        numbers = source.line_map
+        rejects = [Reject(numbers[r.line - 1], r.code, r.column, r.reason, r.raw) for r in rejects]
+    return sorted(rejects, key=lambda r: r.line)
+
+
+def _totals(con: duckdb.DuckDBPyConnection, job: _Job) -> dict[str, Any]:
+    """Control totals of what was written: reads and quantity by channel and unit (text, exact)."""
+    if job.is_table:
+        return {}
+    found = con.execute(
+        f"SELECT channel, unit, count(*), CAST(coalesce(sum(value), 0) AS VARCHAR) "
+        f"FROM read_parquet({text(job.part)}) GROUP BY ALL ORDER BY ALL"
+    ).fetchall()
+    return {f"{channel} {unit}": {"reads": n, "quantity": quantity} for channel, unit, n, quantity in found}
+
+
+def _verdict(receipt: Receipt, feed: Feed, parsed: _Parsed, kind: str) -> str | None:
+    """Return why a file must not be loaded, if so. A replay adds to what is loaded and is never held back."""
+    if kind == "replay":
+        return None
+    if receipt.control_rows is not None and receipt.control_rows != parsed.rows_in:
+        return str(
+            TerminalError(
+                "file.row_count_mismatch",
+                f"{receipt.file_name}: the sender announced {receipt.control_rows} rows, the file has {parsed.rows_in}",
+                "nothing was loaded; ask the sender for a complete file",
+            )
+        )
+    rejected = len(parsed.rejects)
+    if rejected and 100 * rejected > feed.reject_tolerance_pct * parsed.rows_in:
+        share = 100 * rejected / parsed.rows_in
+        return str(
+            TerminalError(
+                "file.rejects_over_tolerance",
+                f"{receipt.file_name}: {rejected} of {parsed.rows_in} rows rejected ({share:.3g} %), "
+                f"the contract tolerates {feed.reject_tolerance_pct:g} %",
+                f"nothing was loaded; `nightwatt rejects show {receipt.id}` lists them; correct the contract or "
+                f"the file, then `nightwatt load {feed.feed} --retry-held`",
+            )
+        )
+    return None
+
+
+def _put_in_place(aside: Path, final: Path) -> None:
+    for path in aside.iterdir():
+        _fsync(path)
+    if final.exists():
+        shutil.rmtree(final)
+    aside.rename(final)
+    _fsync(final.parent)
+
+
+def _fsync(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _reject_counts(parsed: _Parsed) -> list[loads.RejectCount]:
+    return [loads.RejectCount(code, column, n, first) for code, column, n, first in summary(parsed.rejects)]
+
+
+def _hold(ledger: Ledger, receipt: Receipt, load: Load, why: str, parsed: _Parsed | None) -> None:
+    with ledger.write() as session:
+        loads.finish(session, load, LoadState.FAILED, ledger.clock(), 0, None)
+        counts: dict[str, Any] = {}
+        if parsed:
+            loads.note_rejects(session, load, _reject_counts(parsed))
+            counts = {
+                "rows_in": parsed.rows_in,
+                "rows_kept": 0,
+                "rows_rejected": len(parsed.rejects),
+                "rows_ignored": parsed.rows_ignored,
+            }
+        session.execute(
+            update(Receipt).where(Receipt.id == receipt.id).values(state=ReceiptState.HELD, message=why, **counts)
+        )
+
+
+def _enter(ledger: Ledger, receipt: Receipt, load: Load, parsed: _Parsed, kind: str) -> None:
+    rejected = len(parsed.rejects)
+    with ledger.write() as session:
+        loads.finish(session, load, LoadState.DONE, ledger.clock(), parsed.records_out, parsed.totals)
+        loads.note_rejects(session, load, _reject_counts(parsed))
+        if kind == "replay":
+            earlier = session.get_one(Receipt, receipt.id)
+            total = earlier.rows_in or 0
+            ignored = (earlier.rows_ignored or 0) + parsed.rows_ignored
+        else:
+            total, ignored = parsed.rows_in, parsed.rows_ignored
+        session.execute(
+            update(Receipt)
+            .where(Receipt.id == receipt.id)
+            .values(
+                state=ReceiptState.LOADED,
+                message=None,
+                rows_in=total,
+                rows_kept=total - rejected - ignored,
+                rows_rejected=rejected,
+                rows_ignored=ignored,
+            )
+        )

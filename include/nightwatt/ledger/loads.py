@@ -1,0 +1,137 @@
+"""Questions and entries about loads: one reading of a receipt into the lake.
+
+Belongs here: load rows, their reject summaries, and the watermark. Does not belong here: the rows loaded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import func, select, update
+from sqlalchemy.orm import Session
+
+from nightwatt.ledger.book import next_sequence
+from nightwatt.ledger.models import Load, LoadState, Receipt, RejectSummary, SequenceCounter
+
+
+@dataclass(frozen=True)
+class RejectCount:
+    """How many lines of a load were put aside for one reason."""
+
+    code: str
+    column: str | None
+    lines: int
+    first_line: int
+
+
+def begin(session: Session, receipt_id: int, kind: str, lake_path: str, at: datetime) -> Load:
+    """Enter a load that is about to be written and give it its number.
+
+    Earlier loads of the receipt that never ended are closed as failed: their writer is gone.
+    """
+    session.execute(
+        update(Load)
+        .where(Load.receipt_id == receipt_id, Load.state == LoadState.WRITING)
+        .values(state=LoadState.FAILED, ended_at=at)
+    )
+    sequence = next_sequence(session)
+    load = Load(
+        sequence=sequence,
+        receipt_id=receipt_id,
+        kind=kind,
+        state=LoadState.WRITING,
+        lake_path=lake_path.format(sequence=sequence),
+        started_at=at,
+    )
+    session.add(load)
+    session.flush()
+    return load
+
+
+def finish(
+    session: Session,
+    load: Load,
+    state: LoadState,
+    at: datetime,
+    records_out: int | None,
+    totals: dict[str, object] | None,
+) -> None:
+    """Close a load."""
+    session.execute(
+        update(Load)
+        .where(Load.sequence == load.sequence)
+        .values(state=state, ended_at=at, records_out=records_out, totals=totals)
+    )
+
+
+def note_rejects(session: Session, load: Load, counts: Sequence[RejectCount]) -> None:
+    """Enter how many lines were put aside; they replace what earlier loads of the receipt left open."""
+    session.execute(update(RejectSummary).where(RejectSummary.receipt_id == load.receipt_id).values(open_lines=0))
+    for c in counts:
+        session.add(
+            RejectSummary(
+                receipt_id=load.receipt_id,
+                load_sequence=load.sequence,
+                code=c.code,
+                column_name=c.column,
+                lines=c.lines,
+                first_line=c.first_line,
+                open_lines=c.lines,
+            )
+        )
+
+
+def done(session: Session, feeds: Sequence[str]) -> list[tuple[Load, Receipt]]:
+    """Return the finished loads of some feeds with their receipts, in sequence."""
+    rows = session.execute(
+        select(Load, Receipt)
+        .join(Receipt, Receipt.id == Load.receipt_id)
+        .where(Load.state == LoadState.DONE, Receipt.feed.in_(feeds))
+        .order_by(Load.sequence)
+    )
+    return [(load, receipt) for load, receipt in rows]
+
+
+def failed(session: Session, receipt_id: int) -> list[int]:
+    """Return the numbers of a receipt's loads that failed or were killed."""
+    return list(
+        session.scalars(select(Load.sequence).where(Load.receipt_id == receipt_id, Load.state == LoadState.FAILED))
+    )
+
+
+def latest(session: Session, receipt_id: int) -> Load | None:
+    """Return the newest ended load of a receipt."""
+    return session.scalars(
+        select(Load)
+        .where(Load.receipt_id == receipt_id, Load.state != LoadState.WRITING)
+        .order_by(Load.sequence.desc())
+        .limit(1)
+    ).first()
+
+
+def set_store_version(session: Session, sequences: Sequence[int], version: int) -> None:
+    """Note which reads store version took some loads in."""
+    session.execute(update(Load).where(Load.sequence.in_(sequences)).values(store_version=version))
+
+
+def watermark(session: Session, read_feeds: Sequence[str], store_version: int | None) -> int:
+    """Return the newest number below which everything is settled.
+
+    Settled: ended, and, for interval feeds, merged into the store version given. A partner file takes
+    rows up to the watermark; what lies above, though it may be visible already, goes with the next one,
+    so that a load that is still being written can never be passed over.
+    """
+    last = session.scalar(select(SequenceCounter.last_value)) or 0
+    writing = session.scalar(select(func.min(Load.sequence)).where(Load.state == LoadState.WRITING))
+    unmerged = session.scalar(
+        select(func.min(Load.sequence))
+        .join(Receipt, Receipt.id == Load.receipt_id)
+        .where(
+            Load.state == LoadState.DONE,
+            Receipt.feed.in_(read_feeds),
+            Load.store_version.is_(None) | (Load.store_version > (store_version or 0)),
+        )
+    )
+    return min([last, *(n - 1 for n in (writing, unmerged) if n is not None)])
