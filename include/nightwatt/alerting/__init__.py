@@ -1,0 +1,1 @@
+"""Alerting: whether the night is on time, and the record of when it was not."""

@@ -1,0 +1,233 @@
+"""On time, pending, at risk, late or missed: the one judgement every alert, page and screen uses.
+
+Belongs here: the pure verdict, the list of what is due when, and reading from the ledger what is done.
+Does not belong here: telling anybody (the callers do) and writing verdicts down (`record.py`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from datetime import date, datetime, time, timedelta
+from enum import StrEnum
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from nightwatt.calendar import wall_instant
+from nightwatt.contracts.catalog import Catalog
+from nightwatt.errors import TerminalError
+from nightwatt.ledger.book import Ledger
+from nightwatt.ledger.models import DeliveryState, Publication, PublicationState, Sending
+
+DOMAIN_DEADLINES: Mapping[str, time] = {"billing": time(6, 0), "usage": time(7, 0)}
+"""Wall-clock times, on the business date, by which a domain's marts must be published."""
+
+
+class State(StrEnum):
+    """How something stands against its deadline."""
+
+    ON_TIME = "on_time"  # done, by its time
+    PENDING = "pending"  # not done, and nothing speaks against it yet
+    AT_RISK = "at_risk"  # not done, and expected only after the deadline
+    LATE = "late"  # done after its time, or not done and overdue with the deadline still ahead
+    MISSED = "missed"  # not done, and the deadline has passed
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """A state and the sentence that explains it."""
+
+    state: State
+    reason: str
+
+    @property
+    def is_bad(self) -> bool:
+        """Whether somebody should look."""
+        return self.state in {State.AT_RISK, State.LATE, State.MISSED}
+
+
+def verdict(
+    *,
+    deadline: datetime,
+    now: datetime,
+    done_at: datetime | None,
+    forecast: datetime | None = None,
+    late_at: datetime | None = None,
+) -> Verdict:
+    """Judge one thing that is due, from instants alone.
+
+    What is done is judged by when it was done, whatever the clock says now. What is not done is judged
+    by the worst that is already certain: missed, then at risk, then late, then pending. A deadline met
+    to the second is met; one reached without a result is missed.
+
+    Args:
+        deadline: when it must be done.
+        now: the clock.
+        done_at: when it was done; None if it is not.
+        forecast: when it will probably be done, if somebody can say.
+        late_at: from when on it counts as late although the deadline is still ahead.
+
+    Raises:
+        ValueError: if an instant carries no time zone, or `late_at` lies behind the deadline.
+    """
+    _check(deadline=deadline, now=now, done_at=done_at, forecast=forecast, late_at=late_at)
+    if done_at is not None:
+        return _of_done(deadline, done_at, late_at)
+    if now >= deadline:
+        return Verdict(State.MISSED, f"not done; the deadline passed {_span(now - deadline)} ago")
+    left = f"{_span(deadline - now)} before the deadline"
+    if forecast is not None and forecast > deadline:
+        return Verdict(State.AT_RISK, f"not done {left}; expected {_span(forecast - deadline)} after it")
+    if late_at is not None and now >= late_at:
+        return Verdict(State.LATE, f"not done and {_span(now - late_at)} overdue, {left}")
+    return Verdict(State.PENDING, f"not done yet, {left}")
+
+
+def _of_done(deadline: datetime, done_at: datetime, late_at: datetime | None) -> Verdict:
+    if done_at > deadline:
+        return Verdict(State.LATE, f"done {_span(done_at - deadline)} after the deadline")
+    early = f"done {_span(deadline - done_at)} before the deadline"
+    if late_at is not None and done_at > late_at:
+        return Verdict(State.LATE, f"{early}, but {_span(done_at - late_at)} overdue")
+    return Verdict(State.ON_TIME, early)
+
+
+def _check(**instants: datetime | None) -> None:
+    for name, instant in instants.items():
+        if instant is not None and instant.tzinfo is None:
+            raise ValueError(f"{name} needs a time zone")
+    deadline, late_at = instants["deadline"], instants["late_at"]
+    if deadline and late_at and late_at > deadline:
+        raise ValueError("late_at lies after the deadline")
+
+
+def _span(length: timedelta) -> str:
+    """Say a length as an operator would: `40 s`, `12 min`, `5 h 03 min`, `3 days`."""
+    seconds = int(length.total_seconds())
+    if seconds < 60:
+        return f"{seconds} s"
+    if seconds < 3600:
+        return f"{seconds // 60} min"
+    if seconds < 2 * 86400:
+        return f"{seconds // 3600} h {seconds % 3600 // 60:02d} min"
+    return f"{seconds // 86400} days"
+
+
+# --- what is due ---------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Due:
+    """One thing a business date owes, and by when."""
+
+    kind: str  # publication, delivery
+    subject: str  # the domain or the delivery
+    title: str
+    deadline: datetime
+
+
+def deadlines(catalog: Catalog, business_date: date, zone: ZoneInfo) -> list[Due]:
+    """List what a business date owes, in the order in which it falls due."""
+    owed = [
+        Due("publication", domain, f"{domain} published", wall_instant(business_date, wall, zone))
+        for domain, wall in DOMAIN_DEADLINES.items()
+    ]
+    owed += [
+        Due(
+            "delivery",
+            name,
+            f"{contract.title} delivered",
+            wall_instant(business_date, contract.deadline, zone),
+        )
+        for name, contract in sorted(catalog.deliveries.items())
+    ]
+    return sorted(owed, key=lambda due: (due.deadline, due.kind, due.subject))
+
+
+# --- what is done --------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class NightVerdict:
+    """The verdict on one thing due, with what it was judged from."""
+
+    due: Due
+    done_at: datetime | None
+    evidence: str  # which publication or sendings say so; empty if none
+    verdict: Verdict
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it as plain values, for XCom, JSON and the ledger."""
+        plain = asdict(self.due) | {"deadline": self.due.deadline.isoformat()}
+        return plain | {
+            "done_at": self.done_at.isoformat() if self.done_at else None,
+            "evidence": self.evidence,
+            "state": self.verdict.state.value,
+            "reason": self.verdict.reason,
+        }
+
+
+def night_verdicts(
+    ledger: Ledger, catalog: Catalog, business_date: date, now: datetime, zone: ZoneInfo
+) -> list[NightVerdict]:
+    """Judge everything a business date owes by what the ledger says is done."""
+    with ledger.read() as session:
+        return [
+            NightVerdict(due, done_at, evidence, verdict(deadline=due.deadline, now=now, done_at=done_at))
+            for due in deadlines(catalog, business_date, zone)
+            for done_at, evidence in [_done(session, due, business_date)]
+        ]
+
+
+def verdict_on(ledger: Ledger, catalog: Catalog, subject: str, business_date: date, zone: ZoneInfo) -> NightVerdict:
+    """Judge one domain or delivery of a business date, at the ledger's clock.
+
+    Raises:
+        TerminalError: `alerting.unknown_subject`, naming what is due.
+    """
+    found = night_verdicts(ledger, catalog, business_date, ledger.clock(), zone)
+    for judged in found:
+        if judged.due.subject == subject:
+            return judged
+    raise TerminalError(
+        "alerting.unknown_subject",
+        f"nothing named {subject!r} is due on a business date",
+        f"known: {', '.join(judged.due.subject for judged in found)}",
+    )
+
+
+def _done(session: Session, due: Due, business_date: date) -> tuple[datetime | None, str]:
+    if due.kind == "publication":
+        return _publication(session, due.subject, business_date)
+    return _sendings(session, due.subject, business_date)
+
+
+def _publication(session: Session, domain: str, business_date: date) -> tuple[datetime | None, str]:
+    """Return when the domain was first published for the date; a later correction does not make it late."""
+    first = session.execute(
+        select(Publication.sequence, Publication.published_at)
+        .where(Publication.domain == domain, Publication.as_of == business_date)
+        .where(Publication.state == PublicationState.PUBLISHED, Publication.published_at.is_not(None))
+        .order_by(Publication.published_at, Publication.sequence)
+        .limit(1)
+    ).first()
+    return (first.published_at, f"publication {first.sequence}") if first else (None, "")
+
+
+def _sendings(session: Session, delivery: str, business_date: date) -> tuple[datetime | None, str]:
+    """Return when the last file of the delivery was received; None while one of them is on its way."""
+    files = session.execute(
+        select(Sending.file_name, Sending.state, Sending.delivered_at)
+        .where(Sending.delivery == delivery, Sending.business_date == business_date)
+        .order_by(Sending.id)
+    ).all()
+    received = [f.delivered_at for f in files if f.state == DeliveryState.DELIVERED and f.delivered_at]
+    evidence = ", ".join(_told(f.file_name, f.state) for f in files)
+    return (max(received) if files and len(received) == len(files) else None), evidence
+
+
+def _told(file_name: str, state: str) -> str:
+    return file_name if state == DeliveryState.DELIVERED else f"{file_name} ({state})"

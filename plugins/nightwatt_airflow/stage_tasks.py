@@ -1,0 +1,113 @@
+"""The stages of the night as Airflow tasks: each one thin call of the function the command line calls too.
+
+Belongs here: handing a run's business date and name to a stage, and its summary (counts and ids) to XCom.
+Does not belong here: what a stage does (`nightwatt.stages`) and in which order (the DAG files).
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from airflow.sdk import Asset, TaskGroup, get_current_context, task
+from airflow.sdk.exceptions import AirflowSkipException
+
+from nightwatt.contracts.feed import Feed
+from nightwatt.errors import TerminalError
+from nightwatt_airflow.business_date import business_date_in
+from nightwatt_airflow.defaults import WRITER_POOL
+from nightwatt_airflow.feed_arrived_sensor import FeedArrivedSensor
+from nightwatt_airflow.run_of import started_by
+
+PUBLISHED = {domain: Asset(f"published_{domain}") for domain in ("billing", "usage")}
+"""Rung when a domain is published. A doorbell only: who hears it asks the ledger what there is."""
+
+
+def take_in(feed: Feed) -> TaskGroup:
+    """Wait for a feed's files, then load them."""
+    with TaskGroup(group_id=feed.feed, tooltip=feed.title, add_suffix_on_collision=False) as group:
+        arrived = FeedArrivedSensor(task_id="wait_for_files", feed=feed.feed, execution_timeout=timedelta(minutes=30))
+        arrived >> load_files(feed.feed)
+    return group
+
+
+@task(execution_timeout=timedelta(hours=2))
+def load_files(feed: str) -> dict[str, Any]:
+    """Read every receipt of the feed that waits into the lake."""
+    from nightwatt.stages import Platform, load
+
+    context = get_current_context()
+    with Platform.open(started_by=started_by(context)) as platform:
+        return load(platform, feed, business_date_in(context)).to_dict()
+
+
+@task(pool=WRITER_POOL, execution_timeout=timedelta(hours=2))
+def merge_reads() -> dict[str, Any]:
+    """Bring the night's interval reads into the reads store, newest source update first."""
+    from nightwatt.stages import Platform
+    from nightwatt.stages import merge_reads as merge
+
+    with Platform.open(started_by=started_by(get_current_context())) as platform:
+        return merge(platform).to_dict()
+
+
+@task(pool=WRITER_POOL, execution_timeout=timedelta(hours=2))
+def build_marts(domain: str) -> dict[str, Any]:
+    """Recompute with dbt what tonight's files touch, and test it."""
+    from nightwatt.stages import Platform, build
+
+    with Platform.open(started_by=started_by(get_current_context())) as platform:
+        return build(platform, domain).to_dict()
+
+
+def publish_marts(domain: str) -> Any:
+    """Publish a domain and ring its doorbell."""
+    return _publish.override(outlets=[PUBLISHED[domain]])(domain)
+
+
+@task(task_id="publish_marts", pool=WRITER_POOL, execution_timeout=timedelta(hours=1))
+def _publish(domain: str) -> dict[str, Any]:
+    """Swap the checked marts in for readers, as of the business date."""
+    from nightwatt.stages import Platform, publish
+
+    context = get_current_context()
+    with Platform.open(started_by=started_by(context)) as platform:
+        return publish(platform, domain, business_date_in(context)).to_dict()
+
+
+@task(execution_timeout=timedelta(minutes=10))
+def check_published(domain: str, delivery: str) -> dict[str, Any]:
+    """Go on only if the domain is published for the business date.
+
+    Not there: nothing to do yet (skipped; the doorbell or the next sweep comes back), unless the
+    delivery's deadline has passed, which fails the run.
+    """
+    from nightwatt.alerting.verdict import State, verdict_on
+    from nightwatt.stages import Platform
+
+    context = get_current_context()
+    day = business_date_in(context)
+    with Platform.open(started_by=started_by(context)) as platform:
+        published, owed = (
+            verdict_on(platform.ledger, platform.catalog, subject, day, platform.settings.tz)
+            for subject in (domain, delivery)
+        )
+    if published.done_at is not None:
+        return published.to_dict()
+    if owed.verdict.state is State.MISSED:
+        raise TerminalError(
+            "delivery.nothing_published",
+            f"{delivery} for {day} cannot be made: {domain} is not published ({published.verdict.reason})",
+            f"see the {domain} run of the night; once it has published, clear this task",
+        )
+    raise AirflowSkipException(f"{domain} is not published for {day} yet")
+
+
+@task(execution_timeout=timedelta(hours=2))
+def deliver_file(delivery: str) -> dict[str, Any]:
+    """Write the partner's file from the published warehouse and send it; the second time, do nothing."""
+    from nightwatt.stages import Platform, deliver
+
+    context = get_current_context()
+    with Platform.open(started_by=started_by(context)) as platform:
+        return deliver(platform, delivery, business_date_in(context)).to_dict()
