@@ -1,0 +1,377 @@
+"""Writing the partner's interval files from the published warehouse, the same bytes every time.
+
+Belongs here: which reads go into a file, their order, splitting, packing, and the totals for the receipt.
+Does not belong here: what the partner decides (`profile`), judging a file (`checker`), sending it (`courier`).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+from isal import isal_zlib
+
+from nightwatt.contracts.delivery import Delivery
+from nightwatt.delivery.opower import interval_sql as sql
+from nightwatt.delivery.opower.names import file_name
+from nightwatt.delivery.opower.profile import Column, IntervalProfile
+from nightwatt.errors import TerminalError
+
+MEGABYTE = 1_000_000
+CHUNK_READS = 2_000_000
+_OTHER_BYTES = 120  # more than any line has beside its service point
+_BLOCK = 1 << 17
+_GZIP = 31  # window bits that ask for a gzip container; its header carries no name and mtime 0
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Which reads: what was loaded after the publication last sent was made, up to the present one."""
+
+    commodity: str
+    length_min: int
+    since_sequence: int | None
+    through_sequence: int
+
+    def parameters(self) -> dict[str, Any]:
+        """Return the values to bind. Sequences count from one, so nothing sent yet selects everything."""
+        return {
+            "commodity": self.commodity,
+            "length_min": self.length_min,
+            "since": self.since_sequence or 0,
+            "through": self.through_sequence,
+        }
+
+
+@dataclass(frozen=True)
+class Totals:
+    """What the files hold together."""
+
+    rows: int
+    service_points: int
+    sums: Mapping[str, Decimal]  # by the partner's unit and service quantity
+    first_start_at: datetime | None  # UTC
+    last_start_at: datetime | None
+
+
+@dataclass(frozen=True)
+class WrittenFile:
+    """One finished file."""
+
+    path: Path
+    rows: int
+    size_bytes: int
+    sha256: str
+
+    @property
+    def name(self) -> str:
+        """Its file name."""
+        return self.path.name
+
+
+@dataclass(frozen=True)
+class Written:
+    """The files of one delivery, in the order in which they must be sent; none where nothing is to send."""
+
+    files: tuple[WrittenFile, ...]
+    totals: Totals
+    zones: tuple[str, ...]
+    left_out: Mapping[str, int] = field(default_factory=dict)  # reads not sent, by reason
+    estimate_defaulted: int = 0  # reads whose source said nothing, sent as the profile's blank
+
+
+@dataclass(frozen=True)
+class _Group:
+    unit: str | None
+    channel: str | None
+    quality: str | None
+    zone: str
+    verdict: str
+    reads: int
+    total: Decimal | None
+    first_start_at: datetime
+    last_start_at: datetime
+    first_read_date: date
+    last_read_date: date
+
+
+@dataclass(frozen=True)
+class _Job:
+    """What one call writes."""
+
+    delivery: Delivery
+    profile: IntervalProfile
+    selection: Selection
+    sent: tuple[_Group, ...]
+
+    def parameters(self) -> dict[str, Any]:
+        """Return the values to bind, with the local days that hold anything to send."""
+        return self.selection.parameters() | {
+            "first_read_date": min(g.first_read_date for g in self.sent),
+            "last_read_date": max(g.last_read_date for g in self.sent),
+        }
+
+
+@dataclass(frozen=True)
+class _Chunk:
+    first_service_point_id: str
+    last_service_point_id: str
+    service_points: int
+    reads: int
+    most_bytes: int
+    needs_cleaning: bool
+
+
+def write_interval_files(
+    con: duckdb.DuckDBPyConnection,
+    delivery: Delivery,
+    profile: IntervalProfile,
+    selection: Selection,
+    folder: Path,
+    stamp: datetime,
+) -> Written:
+    """Write the selected reads as the partner's files, split above the contract's size on service points.
+
+    Args:
+        con: connection to the published warehouse; only `fct_interval_reads` is read.
+        stamp: instant for the name of the first file; each further one is a second later.
+
+    Raises:
+        TerminalError: `delivery.unmapped_value`, `delivery.channels_collapse`: the profile cannot express
+            what the warehouse holds. Nothing is dropped silently; `left_out` counts what is held back.
+    """
+    groups = _groups(con, profile, selection)
+    _check_mapped(profile, groups)
+    sent = [g for g in groups if _reason(profile, g) is None]
+    left_out: Counter[str] = Counter()
+    for g in groups:
+        if reason := _reason(profile, g):
+            left_out[reason] += g.reads
+    if not sent:
+        return Written((), Totals(0, 0, {}, None, None), (), dict(left_out))
+    files, service_points = _write(con, _Job(delivery, profile, selection, tuple(sent)), folder, stamp)
+    return Written(
+        files=tuple(files),
+        totals=_totals(profile, sent, service_points),
+        zones=tuple(sorted({g.zone for g in sent})),
+        left_out=dict(sorted(left_out.items())),
+        estimate_defaulted=sum(g.reads for g in sent if g.quality is None),
+    )
+
+
+def _groups(con: duckdb.DuckDBPyConnection, profile: IntervalProfile, selection: Selection) -> list[_Group]:
+    statement = sql.template("interval_groups.sql", verdict=sql.verdict_sql(profile))
+    return [_Group(*row) for row in con.execute(statement, selection.parameters()).fetchall()]
+
+
+def _check_mapped(profile: IntervalProfile, groups: list[_Group]) -> None:
+    """Refuse what the profile does not name: dropping it silently would lose reads."""
+    held = [g for g in groups if g.verdict == "send"]
+    for name in ("unit", "channel", "quality"):
+        column = _column(profile, name)
+        found = {getattr(g, name) for g in held}
+        unknown = sorted(str(v) for v in found if v not in (column.map or {}) and not (v is None and column.blank))
+        if unknown:
+            raise TerminalError(
+                "delivery.unmapped_value",
+                f"profile {profile.profile}: column {column.name} has no value for {name} {', '.join(unknown)}",
+                "add it to the column's `map`; null there means: do not send",
+            )
+    channel = _column(profile, "channel")
+    channels = sorted({str(g.channel) for g in held if _reason(profile, g) is None})
+    if not channel.enabled and len(channels) > 1:
+        raise TerminalError(
+            "delivery.channels_collapse",
+            f"profile {profile.profile}: column {channel.name} is off and would make channels "
+            f"{', '.join(channels)} look alike",
+            "enable the column, or map all channels but one to null",
+        )
+
+
+def _column(profile: IntervalProfile, name: str) -> Column:
+    column = next((c for c in profile.columns if c.field == name), None)
+    if column is None:
+        raise TerminalError(
+            "delivery.profile_invalid",
+            f"profile {profile.profile} has no column for {name}",
+            "add it; `enabled: false` where the partner does not take it",
+        )
+    return column
+
+
+def _reason(profile: IntervalProfile, group: _Group) -> str | None:
+    """Return why a group is held back; None if it is sent."""
+    if group.verdict != "send":
+        return group.verdict
+    for name in ("unit", "channel", "quality"):
+        value = getattr(group, name)
+        if value is not None and (_column(profile, name).map or {}).get(value) is None:
+            return f"{name}_not_sent"
+    return None
+
+
+def _is_sent(profile: IntervalProfile) -> str:
+    parts = [f"{sql.verdict_sql(profile)} = 'send'"]
+    for name in ("unit", "channel", "quality"):
+        column = _column(profile, name)
+        parts.append(f"({sql.code_case(name, column.map or {}, column.blank)}) is not null")
+    return " and ".join(parts)
+
+
+def _totals(profile: IntervalProfile, sent: list[_Group], service_points: int) -> Totals:
+    unit, channel = _column(profile, "unit"), _column(profile, "channel")
+    sums: dict[str, Decimal] = {}
+    for g in sent:
+        quantity = (channel.map or {}).get(str(g.channel)) if channel.enabled else None
+        key = "/".join(part for part in ((unit.map or {}).get(str(g.unit)), quantity) if part)
+        sums[key] = sums.get(key, Decimal(0)) + (g.total or Decimal(0))
+    return Totals(
+        rows=sum(g.reads for g in sent),
+        service_points=service_points,
+        sums=dict(sorted(sums.items())),
+        first_start_at=min(g.first_start_at for g in sent),
+        last_start_at=max(g.last_start_at for g in sent),
+    )
+
+
+def _write(con: duckdb.DuckDBPyConnection, job: _Job, folder: Path, stamp: datetime) -> tuple[list[WrittenFile], int]:
+    limit = job.delivery.max_file_mb * MEGABYTE
+    statements = {clean: _rows_statement(job, clean) for clean in (False, True)}
+    chunks = _chunks(con, job, limit)
+    folder.mkdir(parents=True, exist_ok=True)
+    done: list[WrittenFile] = []
+    packer: _Packer | None = None
+    try:
+        for chunk in chunks:
+            if packer and packer.most_bytes + chunk.most_bytes > limit:
+                done.append(packer.finish())
+                packer = None
+            if packer is None:
+                name = file_name(job.delivery, job.profile, stamp + timedelta(seconds=len(done)))
+                packer = _Packer(folder / name, job.profile)
+            bound = job.parameters() | {
+                "first_service_point_id": chunk.first_service_point_id,
+                "last_service_point_id": chunk.last_service_point_id,
+            }
+            for lines in _lines(con, statements[chunk.needs_cleaning], bound):
+                packer.add(lines)
+        if packer:
+            done.append(packer.finish())
+    except BaseException:
+        if packer:
+            packer.abandon()
+        raise
+    return done, sum(c.service_points for c in chunks)
+
+
+def _chunks(con: duckdb.DuckDBPyConnection, job: _Job, limit: int) -> list[_Chunk]:
+    """Cut the service points into ranges, an eighth of the size limit at most, so that files fill up."""
+    statement = sql.template("interval_chunks.sql", is_sent=_is_sent(job.profile))
+    chunk_reads = max(1, min(CHUNK_READS, limit // (8 * _OTHER_BYTES)))
+    bound = job.parameters() | {"chunk_reads": chunk_reads, "other_bytes": _OTHER_BYTES}
+    return [_Chunk(*row) for row in con.execute(statement, bound).fetchall()]
+
+
+def _rows_statement(job: _Job, clean: bool) -> str:
+    profile = job.profile
+    zones = {
+        zone: sql.periods(
+            zone,
+            min(g.first_start_at for g in job.sent if g.zone == zone),
+            max(g.last_start_at for g in job.sent if g.zone == zone),
+        )
+        for zone in {g.zone for g in job.sent}
+    }
+    convention = profile.time.clock_change
+    codes = {}
+    for name in ("unit", "quality", "channel"):
+        column = _column(profile, name)
+        codes[name] = sql.code_case(name, column.map or {}, column.blank)
+    return sql.template(
+        "interval_rows.sql",
+        is_sent=_is_sent(profile),
+        length=sql.length_sql(zones, job.selection.length_min),
+        offset_seconds=sql.offset_case(zones, "end_at", None, convention),
+        offset_text=sql.offset_case(zones, "end_at", profile.time.offset_format, convention),
+        line=sql.line_sql(profile, job.selection.commodity, clean),
+        **codes,
+    )
+
+
+def _lines(con: duckdb.DuckDBPyConnection, statement: str, parameters: dict[str, Any]) -> Iterator[memoryview]:
+    """Yield the text of a query's one column without making a Python object of any row."""
+    reader: pa.RecordBatchReader = con.sql(statement, params=parameters).to_arrow_reader(100_000)
+    for batch in reader:
+        column = batch.column(0)
+        if len(column) == 0:
+            continue
+        if column.type != pa.string() or column.null_count:
+            raise TerminalError(
+                "delivery.line_missing",
+                "a line of the file came out empty: one of its columns has no value",
+                "look at the published reads for rows without zone, unit or channel",
+            )
+        _, offsets, characters = column.buffers()
+        ends = memoryview(offsets).cast("i")
+        yield memoryview(characters)[ends[column.offset] : ends[column.offset + len(column)]]
+
+
+class _Packer:
+    """A gzip file under way: a temporary name until it is whole and on disk."""
+
+    def __init__(self, path: Path, profile: IntervalProfile) -> None:
+        self._path = path
+        self._temporary = path.with_name(f".{path.name}.tmp")
+        self._file = self._temporary.open("wb")
+        self._deflate = isal_zlib.compressobj(profile.compression.level, isal_zlib.DEFLATED, _GZIP)
+        self._hash = hashlib.sha256()
+        self._pending = bytearray()
+        self._rows = 0
+        self._line_end = profile.text.line_end.encode()[-1:]
+        self.size = 0
+        if profile.text.header:
+            self._pending += (profile.header_line + profile.text.line_end).encode()
+
+    @property
+    def most_bytes(self) -> int:
+        """What the file can come to if nothing is added: text not yet packed counts in full."""
+        return self.size + len(self._pending)
+
+    def add(self, lines: memoryview) -> None:
+        """Take whole lines."""
+        self._rows += bytes(lines).count(self._line_end)
+        self._pending += lines
+        # Always blocks of one size: what the packer makes of them then depends on the text alone.
+        whole = len(self._pending) - len(self._pending) % _BLOCK
+        for start in range(0, whole, _BLOCK):
+            self._put(self._deflate.compress(bytes(self._pending[start : start + _BLOCK])))
+        del self._pending[:whole]
+
+    def finish(self) -> WrittenFile:
+        """Write what is left, make it durable, give it its name."""
+        self._put(self._deflate.compress(bytes(self._pending)))
+        self._put(self._deflate.flush())
+        self._file.flush()
+        os.fsync(self._file.fileno())
+        self._file.close()
+        self._temporary.replace(self._path)
+        return WrittenFile(self._path, self._rows, self.size, self._hash.hexdigest())
+
+    def abandon(self) -> None:
+        """Leave nothing behind."""
+        self._file.close()
+        self._temporary.unlink(missing_ok=True)
+
+    def _put(self, packed: bytes) -> None:
+        self._file.write(packed)
+        self._hash.update(packed)
+        self.size += len(packed)

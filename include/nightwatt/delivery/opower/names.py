@@ -1,0 +1,48 @@
+"""Names of the files we write.
+
+Belongs here: building a name from a profile's parts, and ordering names by their stamp. Does not belong
+here: judging a name from elsewhere (`checker`, which must not share code with the writer).
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+
+from nightwatt.contracts.delivery import Delivery
+from nightwatt.delivery.opower.profile import IntervalProfile
+from nightwatt.errors import TerminalError
+
+_STAMP = re.compile(r"_(\d{14})\.[a-z]+$")
+
+
+def file_name(delivery: Delivery, profile: IntervalProfile, stamp: datetime) -> str:
+    """Return the name of a file generated at `stamp` (written in UTC: names then sort as they load).
+
+    Raises:
+        TerminalError: `delivery.name_parts` where the contract asks for what the profile does not know.
+    """
+    token = profile.name.types.get(delivery.length_min)
+    if token is None or delivery.population not in profile.name.populations:
+        raise TerminalError(
+            "delivery.name_parts",
+            f"{delivery.delivery}: profile {profile.profile} has no population {delivery.population!r} "
+            f"or no length {delivery.length_min}",
+            f"populations: {', '.join(profile.name.populations)}; lengths: {', '.join(map(str, profile.name.types))}",
+        )
+    return profile.name.pattern.format(
+        utility=delivery.utility_code,
+        population=delivery.population,
+        version=profile.version,
+        type=token,
+        stamp=stamp.astimezone(UTC).strftime("%Y%m%d%H%M%S"),
+        extension="gz",
+    )
+
+
+def stamp_of(name: str) -> str:
+    """Return the 14 digits of a file name that say when it was made; they sort as text."""
+    found = _STAMP.search(name)
+    if not found:
+        raise TerminalError("delivery.name_stamp", f"{name} carries no 14-digit stamp", "correct the profile's pattern")
+    return found[1]

@@ -1,0 +1,228 @@
+"""What the partner's specification says, as data: columns, values, names, clock-change convention, folders.
+
+Belongs here: the typed model of a profile file and loading one with clear errors. Does not belong here:
+anything the partner decides (that is in `profiles/*.yaml`), nor writing or checking by it.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from decimal import Decimal
+from pathlib import Path
+from typing import Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from nightwatt.errors import TerminalError
+
+PROFILES = Path(__file__).parents[1] / "profiles"
+
+OffsetFormat = Literal["+HHMM", "+HH:MM", "+H"]
+FieldName = Literal[
+    "service_point_id", "usage_value", "end_date", "end_time", "unit", "quality", "utc_offset", "commodity", "channel"
+]  # fmt: skip
+ColumnType = Literal["text", "number", "date", "time", "code", "offset"]
+
+_TYPE_OF: dict[FieldName, ColumnType] = {
+    "service_point_id": "text",
+    "usage_value": "number",
+    "end_date": "date",
+    "end_time": "time",
+    "unit": "code",
+    "quality": "code",
+    "utc_offset": "offset",
+    "commodity": "code",
+    "channel": "code",
+}
+_NEEDED: tuple[FieldName, ...] = ("service_point_id", "usage_value", "end_date", "end_time", "utc_offset")
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Open(_Strict):
+    """One thing the partner has not confirmed, and what is assumed meanwhile."""
+
+    topic: str
+    mark: Literal["UNC", "DER", "OURS"] = Field(description="the digest's mark")
+    assumed: str
+    question: int | None = Field(None, description="number of the question put to the partner")
+
+
+class Number(_Strict):
+    """How amounts are written and which are accepted."""
+
+    min_decimals: int = Field(0, ge=0, le=8, description="zeros are added up to this many decimals, never cut above")
+    max_decimals: int = Field(8, ge=0, le=8, description="an amount with more is never rounded: it is held back")
+    maximum: Decimal
+    negative_enabled: bool = Field(False, description="the partner has configured negative amounts")
+
+
+class Column(_Strict):
+    """One column of the file."""
+
+    name: str = Field(pattern=r"^[A-Za-z][A-Za-z0-9_]*$")
+    field: FieldName = Field(description="which fact of a read goes here")
+    type: ColumnType
+    required: bool = True
+    enabled: bool = True
+    confirmed: list[str] = Field(default_factory=list)
+    unconfirmed: list[str] = Field(default_factory=list)
+    map: dict[str, str | None] | None = Field(None, description="canonical to the partner's value; null: not sent")
+    blank: str | None = Field(None, description="written where the source says nothing")
+    number: Number | None = None
+    note: str | None = None
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Column:
+        if self.type != _TYPE_OF[self.field]:
+            raise ValueError(f"column {self.name}: field {self.field} has type {_TYPE_OF[self.field]}, not {self.type}")
+        if self.enabled and "name" not in self.confirmed:
+            raise ValueError(f"column {self.name}: its name is not confirmed, so it cannot be enabled")
+        if (self.type == "code") != (self.map is not None):
+            raise ValueError(f"column {self.name}: a code column, and no other, needs `map`")
+        if (self.type == "number") != (self.number is not None):
+            raise ValueError(f"column {self.name}: a number column, and no other, needs `number`")
+        return self
+
+    @property
+    def values(self) -> frozenset[str]:
+        """The values the partner accepts here, of a code column."""
+        return frozenset(v for v in (*(self.map or {}).values(), self.blank) if v is not None)
+
+
+class NameParts(_Strict):
+    """How files are named."""
+
+    pattern: str
+    prefix: str
+    populations: list[str]
+    types: dict[int, str] = Field(description="read length in minutes to the name's type token")
+    extensions: list[str]
+
+    @model_validator(mode="after")
+    def _all_parts(self) -> NameParts:
+        for part in ("utility", "population", "version", "type", "stamp", "extension"):
+            if self.pattern.count(f"{{{part}}}") != 1:
+                raise ValueError(f"pattern needs {{{part}}} exactly once")
+        return self
+
+
+class Text(_Strict):
+    """Delimiter, encoding, line end, header, and words that must not stand for a null."""
+
+    delimiter: Literal["\t"]
+    encoding: Literal["utf-8"]
+    line_end: Literal["\n", "\r\n"]
+    header: bool
+    null_words: list[str]
+
+
+class Compression(_Strict):
+    """How the file is packed. Part of the profile because it decides the bytes."""
+
+    format: Literal["gzip"]
+    level: int = Field(ge=0, le=3)
+
+
+class Time(_Strict):
+    """How the end of an interval is labelled."""
+
+    offset_format: OffsetFormat
+    clock_change: Literal["I", "II"]
+
+
+class Folders(_Strict):
+    """Which folders are for what, as the partner names them."""
+
+    review: list[str]
+    production: list[str]
+
+
+class IntervalProfile(_Strict):
+    """One version of the partner's interval standard."""
+
+    profile: str
+    partner: str
+    standard: Literal["interval"]
+    version: str = Field(pattern=r"^v\d+-\d+-\d+$")
+    source: str
+    incomplete: bool
+    unconfirmed: list[Open]
+    name: NameParts
+    text: Text
+    compression: Compression
+    time: Time
+    folders: Folders
+    retired_columns: list[str]
+    columns: list[Column]
+
+    @model_validator(mode="after")
+    def _whole(self) -> IntervalProfile:
+        twice = [n for n, times in Counter(c.name for c in self.columns).items() if times > 1]
+        if twice:
+            raise ValueError(f"columns named twice: {', '.join(twice)}")
+        retired = sorted({c.name for c in self.columns} & set(self.retired_columns))
+        if retired:
+            raise ValueError(f"columns the partner has removed: {', '.join(retired)}")
+        absent = [f for f in _NEEDED if f not in {c.field for c in self.enabled}]
+        if absent:
+            raise ValueError(f"no enabled column for: {', '.join(absent)}")
+        if not self.incomplete and self.unconfirmed:
+            raise ValueError("a profile with unconfirmed topics is incomplete; set `incomplete: true` or answer them")
+        return self
+
+    @property
+    def enabled(self) -> list[Column]:
+        """The columns that are written, in file order."""
+        return [c for c in self.columns if c.enabled]
+
+    @property
+    def header_line(self) -> str:
+        """The header, without line end."""
+        return self.text.delimiter.join(c.name for c in self.enabled)
+
+    def column(self, field: FieldName) -> Column | None:
+        """Return the column of a fact, enabled or not."""
+        return next((c for c in self.columns if c.field == field), None)
+
+    @property
+    def number(self) -> Number:
+        """The rules for amounts."""
+        column = self.column("usage_value")
+        assert column is not None and column.number is not None  # noqa: S101  (validated above)
+        return column.number
+
+
+def load_profile(name: str, folder: Path = PROFILES) -> IntervalProfile:
+    """Load a specification profile by its name, e.g. `opower/interval_v2-0-5`.
+
+    Raises:
+        TerminalError: `delivery.profile_unknown` or `delivery.profile_invalid`, naming key and remedy.
+    """
+    path = (folder / f"{name}.yaml").resolve()
+    if not path.is_relative_to(folder.resolve()) or not path.is_file():
+        known = sorted(str(p.relative_to(folder).with_suffix("")) for p in folder.rglob("*.yaml"))
+        raise TerminalError(
+            "delivery.profile_unknown", f"there is no profile {name!r}", f"known profiles: {', '.join(known)}"
+        )
+    try:
+        return IntervalProfile.model_validate(yaml.safe_load(path.read_text("utf-8")))
+    except yaml.YAMLError as e:
+        raise _invalid(path, " ".join(str(e).split())[:300]) from e
+    except ValidationError as e:
+        faults = (
+            f"{'.'.join(str(p) for p in f['loc']) or '(whole profile)'}: {f['msg'].removeprefix('Value error, ')}"
+            for f in e.errors(include_url=False)
+        )
+        raise _invalid(path, "\n  ".join(faults)) from e
+
+
+def _invalid(path: Path, faults: str) -> TerminalError:
+    return TerminalError(
+        "delivery.profile_invalid",
+        f"{path.name} is not a valid specification profile:\n  {faults}",
+        "correct the keys named; the comments in the file say what each is for",
+    )

@@ -1,0 +1,135 @@
+"""Builders for delivery tests: published reads, a contract, and what was written.
+
+Belongs here: invented reads with sensible defaults and the small readers tests share. Does not belong here: expectations.
+"""
+
+from __future__ import annotations
+
+import gzip
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import duckdb
+
+from nightwatt.contracts.canonical import READ_COLUMNS
+from nightwatt.contracts.delivery import Delivery
+from nightwatt.delivery.opower.profile import IntervalProfile, load_profile
+
+NEW_YORK = "America/New_York"
+
+
+@dataclass(frozen=True)
+class Read:
+    """One published read."""
+
+    start: datetime
+    value: str | None = "1"
+    service_point_id: str = "SP100"
+    channel: str = "consumed"
+    quality: str | None = "actual"
+    unit: str = "kWh"
+    length_min: int = 60
+    commodity: str = "electricity"
+    zone: str = NEW_YORK
+    load_sequence: int = 1
+
+
+def local(text: str) -> datetime:
+    """Read `2025-01-15 22:00 -0500`."""
+    return datetime.strptime(text, "%Y-%m-%d %H:%M %z")
+
+
+def hours(first: str, count: int, step_min: int = 60, **facts: Any) -> list[Read]:
+    """Return `count` reads in a row, valued 0.1, 0.2, ..."""
+    start = local(first).astimezone(UTC)
+    return [
+        Read(start + timedelta(minutes=step_min * n), str(Decimal(n + 1) / 10), length_min=step_min, **facts)
+        for n in range(count)
+    ]
+
+
+@contextmanager
+def published(reads: Iterable[Read]) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Open a connection with these reads as `fct_interval_reads`."""
+    con = duckdb.connect(":memory:")
+    try:
+        con.execute("set TimeZone = 'UTC'")
+        con.execute("set enable_progress_bar = false")
+        columns = ", ".join(f"{name} {kind}" for name, kind in READ_COLUMNS.items())
+        con.execute(f"create table fct_interval_reads ({columns})")
+        add_reads(con, reads)
+        yield con
+    finally:
+        con.close()
+
+
+def add_reads(con: duckdb.DuckDBPyConnection, reads: Iterable[Read]) -> None:
+    """Add reads to the published table."""
+    rows = [
+        (
+            r.service_point_id,
+            r.channel,
+            r.start.astimezone(UTC).replace(tzinfo=None),
+            r.length_min,
+            None if r.value is None else Decimal(r.value),
+            r.unit,
+            r.quality,
+            None,
+            None,
+            r.start.astimezone(ZoneInfo(r.zone)).date(),
+            r.zone,
+            r.commodity,
+            1,
+            r.load_sequence,
+        )
+        for r in reads
+    ]
+    if rows:
+        con.executemany(f"insert into fct_interval_reads values ({', '.join('?' * len(READ_COLUMNS))})", rows)
+
+
+def contract(**changes: Any) -> Delivery:
+    """Return a delivery contract: hourly electricity for utility `gec`."""
+    return Delivery.model_validate(
+        {
+            "delivery": "opower_interval_electric",
+            "title": "Opower interval file",
+            "partner": "opower",
+            "owner": "data integration desk",
+            "profile": "opower/interval_v2-0-5",
+            "utility_code": "gec",
+            "commodity": "electricity",
+            "length_min": 60,
+            "destination": {"connection": "opower"},
+            "deadline": "08:00",
+        }
+        | changes
+    )
+
+
+def profile(*, min_decimals: int | None = None, clock_change: str | None = None, **enabled: bool) -> IntervalProfile:
+    """Return the packaged profile with some of its switches set; `column=False` turns a column off."""
+    data = load_profile("opower/interval_v2-0-5").model_dump()
+    if clock_change:
+        data["time"]["clock_change"] = clock_change
+    for column in data["columns"]:
+        if column["number"] and min_decimals is not None:
+            column["number"]["min_decimals"] = min_decimals
+        column["enabled"] = enabled.get(column["name"], column["enabled"])
+    return IntervalProfile.model_validate(data)
+
+
+def body(path: Path) -> bytes:
+    """Return what a written file unpacks to."""
+    return gzip.decompress(path.read_bytes())
+
+
+def rows(path: Path) -> list[list[str]]:
+    """Return the cells of a written file, without its header."""
+    return [line.split("\t") for line in body(path).decode().splitlines()[1:]]
