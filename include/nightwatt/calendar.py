@@ -6,6 +6,7 @@ which feed is due when (contracts) and whether it came (alerting reads the ledge
 
 from __future__ import annotations
 
+import time as time_module
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
@@ -17,6 +18,14 @@ Clock = Callable[[], datetime]
 def utc_now() -> datetime:
     """Return the present instant; the default clock everywhere one is passed in."""
     return datetime.now(UTC)
+
+
+def clock_from(start: datetime) -> Clock:
+    """Return a clock that shows `start` now and runs on at the real speed, for replays and demonstrations."""
+    if start.tzinfo is None:
+        raise ValueError("the clock's start needs a time zone")
+    begun = time_module.monotonic()
+    return lambda: start.astimezone(UTC) + timedelta(seconds=time_module.monotonic() - begun)
 
 
 def business_date(instant: datetime, zone: ZoneInfo) -> date:

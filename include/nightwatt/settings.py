@@ -11,7 +11,7 @@ from functools import cached_property
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from pydantic import Field
+from pydantic import AwareDatetime, Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 PROJECT_ROOT = Path(__file__).resolve().parents[2]
@@ -27,7 +27,10 @@ class Settings(BaseSettings):
     catalog: Path | None = Field(None, description="catalog folder of one's own; the packaged one otherwise")
     dbt_project: Path = Field(PROJECT_ROOT / "dbt_project", description="the dbt project folder")
     ledger_url: str | None = Field(None, description="SQLAlchemy address; SQLite under the home otherwise")
-    memory_limit: str = Field("2GB", description="memory one DuckDB may use before it spills to disk")
+    memory_limit: str = Field("2GB", pattern=r"^\d+(\.\d+)? ?[KMGT]i?B$", description="memory one DuckDB may use before it spills to disk")
+    clock_at: AwareDatetime | None = Field(
+        None, description="what the platform's clock shows at its start; the real time otherwise (replays, demonstrations)"
+    )
     threads: int | None = Field(None, description="threads one DuckDB may use; all cores otherwise")
     max_uncompressed_gb: int = Field(64, description="a file that unpacks to more than this is refused")
     max_expansion: int = Field(200, description="a file that unpacks to more than this many times its size is refused")
@@ -38,6 +41,11 @@ class Settings(BaseSettings):
     def tz(self) -> ZoneInfo:
         """The utility's time zone."""
         return ZoneInfo(self.zone)
+
+    @property
+    def memory_amount(self) -> tuple[float, str]:
+        """The memory limit as amount and unit, for sharing it between engines."""
+        return float(self.memory_limit.rstrip("KMGTiB ")), self.memory_limit.lstrip("0123456789. ")
 
     @property
     def root(self) -> Path:

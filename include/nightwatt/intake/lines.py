@@ -60,7 +60,10 @@ def first_line(path: Path, form: Format) -> str:
             _, line = next(physical_lines(stream), (0, b""))
             return line.removeprefix(_BOM).decode("utf-8", errors="replace")
         reader = io.TextIOWrapper(stream, form.encoding, errors="replace")
-        return reader.readline().rstrip("\r\n")
+        try:
+            return reader.readline().rstrip("\r\n")
+        finally:
+            reader.detach()
 
 
 @dataclass(frozen=True)
@@ -106,8 +109,11 @@ def _decoded(stream: IO[bytes], form: Format) -> Iterator[tuple[int, str, tuple[
     codec = form.encoding.lower()
     if codec.startswith(("utf-16", "utf16", "utf-32", "utf32")):  # line ends are wider than a byte
         reader = io.TextIOWrapper(stream, codec, errors="strict", newline=None)
-        for number, decoded in enumerate(reader, start=1):
-            yield number, decoded.rstrip("\n"), None
+        try:
+            for number, decoded in enumerate(reader, start=1):
+                yield number, decoded.rstrip("\n"), None
+        finally:
+            reader.detach()  # the stream is the caller's to close
         return
     for number, raw in physical_lines(stream):
         line = raw.removeprefix(_BOM) if number == 1 else raw

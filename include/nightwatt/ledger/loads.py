@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
@@ -116,22 +116,36 @@ def set_store_version(session: Session, sequences: Sequence[int], version: int) 
     session.execute(update(Load).where(Load.sequence.in_(sequences)).values(store_version=version))
 
 
-def watermark(session: Session, read_feeds: Sequence[str], store_version: int | None) -> int:
-    """Return the newest number below which everything is settled.
+def watermark(session: Session, feeds: Sequence[str], store_version: int | None = None) -> int:
+    """Return the newest number up to which every load of some feeds is settled.
 
-    Settled: ended, and, for interval feeds, merged into the store version given. A partner file takes
-    rows up to the watermark; what lies above, though it may be visible already, goes with the next one,
-    so that a load that is still being written can never be passed over.
+    Settled: ended, and, when a store version is given, merged into it. Whoever remembers "I have seen
+    everything up to here" must remember this number and look no further: a load that is still being
+    written has a lower number than one that overtook it, and would otherwise never be seen.
     """
     last = session.scalar(select(SequenceCounter.last_value)) or 0
-    writing = session.scalar(select(func.min(Load.sequence)).where(Load.state == LoadState.WRITING))
-    unmerged = session.scalar(
-        select(func.min(Load.sequence))
-        .join(Receipt, Receipt.id == Load.receipt_id)
-        .where(
-            Load.state == LoadState.DONE,
-            Receipt.feed.in_(read_feeds),
-            Load.store_version.is_(None) | (Load.store_version > (store_version or 0)),
-        )
+    of_feeds = (
+        select(func.min(Load.sequence)).join(Receipt, Receipt.id == Load.receipt_id).where(Receipt.feed.in_(feeds))
     )
-    return min([last, *(n - 1 for n in (writing, unmerged) if n is not None)])
+    open_loads = [session.scalar(of_feeds.where(Load.state == LoadState.WRITING))]
+    if store_version is not None:
+        is_outside = Load.store_version.is_(None) | (Load.store_version > store_version)
+        open_loads.append(session.scalar(of_feeds.where(Load.state == LoadState.DONE, is_outside)))
+    return min([last, *(n - 1 for n in open_loads if n is not None)])
+
+
+def open_rejects(
+    session: Session, feed: str | None = None, business_date: date | None = None
+) -> list[tuple[Receipt, RejectSummary]]:
+    """Return reject summaries that still have open lines, with their receipts."""
+    query = (
+        select(Receipt, RejectSummary)
+        .join(RejectSummary, RejectSummary.receipt_id == Receipt.id)
+        .where(RejectSummary.open_lines > 0)
+        .order_by(Receipt.id, RejectSummary.open_lines.desc())
+    )
+    if feed:
+        query = query.where(Receipt.feed == feed)
+    if business_date:
+        query = query.where(Receipt.business_date == business_date)
+    return [(receipt, summary) for receipt, summary in session.execute(query)]

@@ -1,0 +1,5 @@
+"""`python -m nightwatt.cli`: the command line without its console script."""
+
+from nightwatt.cli.app import main
+
+main()

@@ -1,0 +1,81 @@
+"""`nightwatt feeds`: list, show, check contracts, and export their JSON Schema for editors.
+
+Belongs here: printing contracts. Does not belong here: validating them (contracts).
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+import yaml
+from rich.table import Table
+
+from nightwatt.cli.context import Context, console
+from nightwatt.contracts.catalog import check_file
+from nightwatt.contracts.schema import json_schemas
+
+app = typer.Typer(no_args_is_help=True)
+
+
+@app.command("list")
+def list_feeds(ctx: typer.Context) -> None:
+    """List every feed: what it brings, its files, its times."""
+    context: Context = ctx.obj
+    table = Table("feed", "domain", "brings", "files", "whole when", "expected", "deadline", box=None, pad_edge=False)
+    for name, feed in sorted(context.catalog().feeds.items()):
+        files = feed.arrival.pattern if feed.arrival.folder == "." else f"{feed.arrival.folder}/{feed.arrival.pattern}"
+        table.add_row(
+            name,
+            feed.domain,
+            f"{feed.entity} ({feed.mode})",
+            files,
+            feed.arrival.wholeness.rule,
+            f"{feed.deadlines.expected_by:%H:%M}",
+            f"{feed.deadlines.deadline:%H:%M}",
+        )
+    console.print(table)
+
+
+@app.command()
+def show(ctx: typer.Context, feed: str) -> None:
+    """Show one contract in full, defaults included."""
+    context: Context = ctx.obj
+    contract = context.catalog().feed(feed)
+    console.print(yaml.safe_dump(contract.model_dump(mode="json"), sort_keys=False, allow_unicode=True), end="")
+
+
+@app.command()
+def check(
+    ctx: typer.Context,
+    files: Annotated[list[Path] | None, typer.Argument(help="Contract files; the whole catalog otherwise.")] = None,
+) -> None:
+    """Check contracts; every fault names file, key and remedy."""
+    context: Context = ctx.obj
+    if not files:
+        catalog = context.catalog()
+        console.print(f"{len(catalog.feeds)} feeds and {len(catalog.deliveries)} deliveries are good")
+        return
+    faults = [fault for path in files for fault in check_file(path)]
+    for fault in faults:
+        console.print(str(fault))
+    if faults:
+        raise typer.Exit(1)
+    console.print(f"{len(files)} contract(s) are good")
+
+
+@app.command()
+def schema(
+    folder: Annotated[Path | None, typer.Option(help="Write <folder>/feed.json and delivery.json.")] = None,
+) -> None:
+    """Export the JSON Schema of contracts, so that an editor completes and checks them."""
+    schemas = json_schemas()
+    if folder is None:
+        console.print(json.dumps(schemas, indent=2))
+        return
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, content in schemas.items():
+        (folder / f"{name}.json").write_text(json.dumps(content, indent=2) + "\n", "utf-8")
+        console.print(f"wrote {folder / f'{name}.json'}")

@@ -1,0 +1,86 @@
+"""`nightwatt load|build|publish|deliver`: one stage of the night by hand, through the functions the DAGs call.
+
+Belongs here: arguments and what is printed. Does not belong here: what a stage does.
+"""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from nightwatt import stages
+from nightwatt.cli.context import Context, console
+from nightwatt.stages import Platform
+
+Day = Annotated[datetime | None, typer.Option("--date", formats=["%Y-%m-%d"], help="Business date; today's otherwise.")]
+Domain = Annotated[str | None, typer.Argument(help="billing or usage; both otherwise.")]
+
+
+def _day(platform: Platform, given: datetime | None) -> date:
+    return given.date() if given else platform.business_date()
+
+
+def _domains(given: str | None) -> list[str]:
+    return [given] if given else ["billing", "usage"]
+
+
+def load(
+    ctx: typer.Context,
+    feed: str,
+    files: Annotated[list[Path] | None, typer.Argument(help="Files to take in; the inbound folder otherwise.")] = None,
+    date: Day = None,
+    retry_held: Annotated[bool, typer.Option(help="Read files on hold again, by the contract as it is now.")] = False,
+) -> None:
+    """Take files in and load them: landing archive, lake, reads store."""
+    context: Context = ctx.obj
+    with context.platform() as platform:
+        given = date.date() if date else None
+        arrived = stages.receive(platform, feed, files, given) if files else stages.arrive(platform, feed, given)
+        for line in arrived.lines():
+            console.print(line, markup=False)
+        summary = stages.load(platform, feed, given, retry_held=retry_held)
+        console.print(
+            f"{feed}: {summary.receipts} file(s), {summary.rows_in:,} rows in, {summary.rows_kept:,} kept, "
+            f"{summary.rows_rejected:,} rejected, {summary.rows_ignored:,} passed over"
+        )
+        if platform.catalog.feed(feed).entity == "interval_read":
+            merged = stages.merge_reads(platform)
+            console.print(
+                f"reads store version {merged.version}: {merged.inserted:,} new, {merged.updated:,} corrected, "
+                f"{merged.unchanged:,} unchanged"
+            )
+
+
+def build(
+    ctx: typer.Context,
+    domain: Domain = None,
+    full_refresh: Annotated[bool, typer.Option(help="Rebuild everything, not only what changed.")] = False,
+) -> None:
+    """Build the warehouse's models from the lake and the reads store."""
+    context: Context = ctx.obj
+    with context.platform() as platform:
+        for name in _domains(domain):
+            summary = stages.build(platform, name, full_refresh=full_refresh)
+            console.print(f"{name}: {summary.reason}; {summary.nodes} dbt nodes in {summary.seconds:.1f} s")
+
+
+def publish(ctx: typer.Context, domain: Domain = None, as_of: Day = None) -> None:
+    """Publish the marts: built aside, checked, swapped in."""
+    context: Context = ctx.obj
+    with context.platform() as platform:
+        for name in _domains(domain):
+            summary = stages.publish(platform, name, _day(platform, as_of))
+            what = "published" if summary.is_new else "nothing changed since publication"
+            console.print(f"{name}: {what} {summary.sequence}, as of {summary.as_of}, {len(summary.tables)} tables")
+
+
+def deliver(ctx: typer.Context, delivery: str, date: Day = None) -> None:
+    """Write, check and send a delivery's file; does nothing if it was sent."""
+    context: Context = ctx.obj
+    with context.platform() as platform:
+        summary = stages.deliver(platform, delivery, _day(platform, date))
+        for line in summary.lines():
+            console.print(line, markup=False)

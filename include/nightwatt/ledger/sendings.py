@@ -1,0 +1,78 @@
+"""Questions about sendings: what was sent, what is under way, and where the next file must begin.
+
+Belongs here: reading and changing rows of `deliveries`. Does not belong here: talking to a partner
+(`delivery.courier`) or deciding what a file holds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date, datetime
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from nightwatt.ledger.models import DeliveryState, Sending
+
+UNFINISHED = (DeliveryState.INTENT, DeliveryState.RENAMING, DeliveryState.UNKNOWN, DeliveryState.FAILED)
+
+
+def get(session: Session, sending_id: int) -> Sending:
+    """Return one sending.
+
+    Raises:
+        LookupError: there is none with this number.
+    """
+    found = session.get(Sending, sending_id)
+    if found is None:
+        raise LookupError(f"there is no sending {sending_id}")
+    return found
+
+
+def unfinished(session: Session, delivery: str) -> Sequence[Sending]:
+    """Return what was intended and is not delivered, in the order in which it must go."""
+    return session.scalars(
+        select(Sending)
+        .where(Sending.delivery == delivery, Sending.state.in_(UNFINISHED))
+        .order_by(Sending.file_name, Sending.id)
+    ).all()
+
+
+def of_business_date(session: Session, delivery: str, business_date: date) -> Sequence[Sending]:
+    """Return every sending of one delivery and business date, in sending order."""
+    return session.scalars(
+        select(Sending)
+        .where(Sending.delivery == delivery, Sending.business_date == business_date)
+        .order_by(Sending.file_name, Sending.id)
+    ).all()
+
+
+def last_delivered(session: Session, delivery: str) -> Sending | None:
+    """Return the file of a delivery that went out last; the next one begins where its loads end."""
+    return session.scalars(
+        select(Sending)
+        .where(Sending.delivery == delivery, Sending.state == DeliveryState.DELIVERED)
+        .order_by(Sending.through_sequence.desc(), Sending.file_name.desc())
+        .limit(1)
+    ).first()
+
+
+def resolve(session: Session, sending_id: int, *, arrived: bool, at: datetime, by: str) -> Sending:
+    """Settle a sending in state `unknown` by a person's word, after asking the partner.
+
+    Args:
+        arrived: the partner has the file: it counts as delivered. Otherwise it is sent again by the next run.
+
+    Raises:
+        ValueError: the sending is not in state `unknown`.
+    """
+    row = get(session, sending_id)
+    if row.state != DeliveryState.UNKNOWN:
+        raise ValueError(f"sending {sending_id} is {row.state}, not unknown; there is nothing to settle")
+    if arrived:
+        row.state, row.delivered_at = DeliveryState.DELIVERED, at
+        row.message = f"the partner has it, says {by}"
+    else:
+        row.state, row.renaming_at = DeliveryState.INTENT, None
+        row.message = f"the partner does not have it, says {by}"
+    return row

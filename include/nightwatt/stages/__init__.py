@@ -1,0 +1,31 @@
+"""The stages of a night, each a function that can be run alone, again, or for a past business date.
+
+Belongs here: putting the rooms together; the command line and the DAGs call these and nothing below.
+Does not belong here: anything a room can decide by itself.
+"""
+
+from nightwatt.stages.arriving import Arrivals, Expected, arrive, expectation, receive
+from nightwatt.stages.building import BuildSummary, PublishSummary, build, publish
+from nightwatt.stages.delivering import DeliverSummary, deliver
+from nightwatt.stages.loading import LoadSummary, MergeSummary, load, merge_reads, replay_rejects
+from nightwatt.stages.platform import Platform
+
+__all__ = [
+    "Arrivals",
+    "BuildSummary",
+    "DeliverSummary",
+    "Expected",
+    "LoadSummary",
+    "MergeSummary",
+    "Platform",
+    "PublishSummary",
+    "arrive",
+    "build",
+    "deliver",
+    "expectation",
+    "load",
+    "merge_reads",
+    "publish",
+    "receive",
+    "replay_rejects",
+]

@@ -1,0 +1,137 @@
+"""Building and publishing a domain: pin what is settled, let dbt build it, let readers see it.
+
+Belongs here: choosing the loads and the store version a build may see. Does not belong here: how dbt is
+run and how a publication is swapped in (warehouse).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from nightwatt import warehouse
+from nightwatt.contracts.feed import Feed
+from nightwatt.intake.tables import lake_columns
+from nightwatt.ledger import loads
+from nightwatt.reads import StoreVersion
+from nightwatt.stages.loading import lake_files, read_feeds
+from nightwatt.stages.platform import Platform
+from nightwatt.warehouse import BuildInputs, StoreVersionInput, TableInput
+
+
+@dataclass(frozen=True)
+class BuildSummary:
+    """What building one domain did."""
+
+    domain: str
+    reason: str  # full, partial or skipped, and why
+    is_skipped: bool
+    through_sequence: int
+    store_version: int | None
+    touched_keys: int
+    nodes: int
+    seconds: float
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return counts."""
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class PublishSummary:
+    """What readers see of a domain now."""
+
+    domain: str
+    sequence: int
+    as_of: date
+    is_new: bool
+    tables: dict[str, int]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return numbers and names."""
+        return asdict(self) | {"as_of": self.as_of.isoformat()}
+
+
+def build(platform: Platform, domain: str, *, full_refresh: bool = False) -> BuildSummary:
+    """Bring a domain's models up to date with everything that is settled."""
+    with platform.ledger.run("build", domain, None, platform.started_by):
+        inputs = build_inputs(platform)
+        result = warehouse.build(domain, inputs, platform.settings, platform.ledger, full_refresh=full_refresh)
+    return BuildSummary(
+        domain=domain,
+        reason=result.reason,
+        is_skipped=result.is_skipped,
+        through_sequence=result.through_sequence,
+        store_version=result.store_version,
+        touched_keys=result.touched_keys,
+        nodes=len(result.dbt.nodes) if result.dbt else 0,
+        seconds=result.seconds,
+    )
+
+
+def publish(platform: Platform, domain: str, as_of: date) -> PublishSummary:
+    """Let readers see what was built; if checks fail they keep what they have."""
+    with platform.ledger.run("publish", domain, as_of, platform.started_by):
+        result = warehouse.publish(
+            domain,
+            as_of,
+            warehouse.published_tables(platform.settings, domain),
+            platform.settings,
+            platform.ledger,
+            pin_reads=lambda version: platform.store.pin(version).files,
+        )
+    return PublishSummary(domain, result.sequence, result.as_of, result.is_new, dict(result.tables))
+
+
+def build_inputs(platform: Platform) -> BuildInputs:
+    """Pin what a build may see: finished loads up to the watermark, and the current store version."""
+    version = platform.store.current()
+    tables = {name: feed for name, feed in platform.catalog.feeds.items() if feed.entity == "table"}
+    with platform.ledger.read() as session:
+        through = {d: _through(session, feeds) for d, feeds in _by_domain(tables).items()}
+        inputs = {
+            name: _table_input(session, platform, feed, through[feed.domain]) for name, feed in sorted(tables.items())
+        }
+        reads = _reads_input(session, platform, version) if version else None
+    return BuildInputs(inputs, reads)
+
+
+def _by_domain(tables: dict[str, Feed]) -> dict[str, list[str]]:
+    domains: dict[str, list[str]] = {}
+    for name, feed in tables.items():
+        domains.setdefault(feed.domain, []).append(name)
+    return domains
+
+
+def _through(session: Session, feeds: Sequence[str]) -> int:
+    return loads.watermark(session, feeds)
+
+
+def _table_input(session: Session, platform: Platform, feed: Feed, through: int) -> TableInput:
+    settled = [load for load, _ in loads.done(session, [feed.feed]) if load.sequence <= through]
+    return TableInput(
+        columns=lake_columns(feed),
+        files=lake_files(platform.settings, [load.lake_path for load in settled]),
+        domain=feed.domain,
+        through_sequence=max((load.sequence for load in settled), default=0),
+    )
+
+
+def _reads_input(session: Session, platform: Platform, version: StoreVersion) -> StoreVersionInput:
+    def touched_since(earlier: int | None) -> Sequence[Path] | None:
+        return platform.store.touched_since(earlier)
+
+    return StoreVersionInput(
+        version=version.version,
+        files=version.files,
+        touched_since=touched_since,
+        first_date=version.first_date,
+        last_date=version.last_date,
+        zones=tuple(version.zones),
+        through_sequence=loads.watermark(session, read_feeds(platform), version.version),
+    )

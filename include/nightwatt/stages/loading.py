@@ -1,0 +1,186 @@
+"""Loading: landed files into the lake, and the lake's reads into the reads store.
+
+Belongs here: which receipts are due, running intakes side by side, completeness of a night, merging.
+Does not belong here: reading one file (intake) or merging rows (reads).
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from nightwatt.arrival.landing import landing_path
+from nightwatt.checks.record import CheckResult
+from nightwatt.contracts.feed import Feed
+from nightwatt.errors import TerminalError
+from nightwatt.intake import LoadResult, intake, replay
+from nightwatt.ledger import checks, loads, receipts
+from nightwatt.ledger.models import Receipt
+from nightwatt.settings import Settings
+from nightwatt.stages.platform import Platform
+
+
+@dataclass(frozen=True)
+class LoadSummary:
+    """What loading one feed did."""
+
+    feed: str
+    receipts: int
+    rows_in: int
+    rows_kept: int
+    rows_rejected: int
+    rows_ignored: int
+    held: tuple[str, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return counts and messages, no rows."""
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class MergeSummary:
+    """What merging into the reads store did."""
+
+    version: int
+    loads: int
+    inserted: int
+    updated: int
+    unchanged: int
+    conflicts: int
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return counts."""
+        return asdict(self)
+
+
+def load(
+    platform: Platform, feed_name: str, business_date: date | None = None, *, retry_held: bool = False
+) -> LoadSummary:
+    """Read every landed file of a feed into the lake; files of other dates that came late are taken too.
+
+    Args:
+        platform: the home.
+        feed_name: the feed.
+        business_date: the night whose completeness is judged afterwards.
+        retry_held: read receipts again that are on hold, by the contract as it is now.
+
+    Raises:
+        TerminalError: `load.held`, when any file was put on hold; the others are loaded all the same.
+    """
+    feed = platform.catalog.feed(feed_name)
+    with platform.ledger.run("load", feed_name, business_date, platform.started_by):
+        with platform.ledger.read() as session:
+            due = receipts.due(session, feed_name, include_held=retry_held)
+        results = _intake_all(platform, feed, due)
+        if business_date:
+            _judge_night(platform, feed, business_date)
+        summary = LoadSummary(
+            feed=feed_name,
+            receipts=len(results),
+            rows_in=sum(r.rows_in for r in results),
+            rows_kept=sum(r.rows_kept for r in results),
+            rows_rejected=sum(r.rows_rejected for r in results),
+            rows_ignored=sum(r.rows_ignored for r in results),
+            held=tuple(r.held for r in results if r.held),
+        )
+        if summary.held:
+            raise TerminalError(
+                "load.held",
+                f"feed {feed_name}: {len(summary.held)} of {len(results)} file(s) on hold; first: {summary.held[0]}",
+                "published data stays as it was; follow the first message, then run this step again",
+            )
+    return summary
+
+
+def _intake_all(platform: Platform, feed: Feed, due: Sequence[Receipt]) -> list[LoadResult]:
+    """Run intakes side by side, sharing the memory and the cores of one engine between them."""
+    if not due:
+        return []
+    workers = min(len(due), os.cpu_count() or 1)
+    settings = _shared(platform.settings, workers)
+
+    def one(receipt: Receipt) -> LoadResult:
+        return intake(receipt, feed, settings, platform.ledger, landing_path(settings, receipt.content_sha256))
+
+    with ThreadPoolExecutor(workers) as pool:
+        return list(pool.map(one, due))
+
+
+def _shared(settings: Settings, workers: int) -> Settings:
+    if workers == 1:
+        return settings
+    cores = settings.threads or os.cpu_count() or 1
+    amount, unit = settings.memory_amount
+    return settings.model_copy(
+        update={"memory_limit": f"{amount / workers:.3g}{unit}", "threads": max(1, cores // workers)}
+    )
+
+
+def _judge_night(platform: Platform, feed: Feed, business_date: date) -> None:
+    """Record whether the night of a feed is complete; only a complete full file may close anything."""
+    with platform.ledger.write() as session:
+        facts = receipts.night_facts(session, feed.feed, business_date, feed.completeness.median_nights)
+        results = completeness(feed, facts)
+        checks.record(session, results, business_date, platform.clock())
+        receipts.set_complete(session, feed.feed, business_date, all(r.passed for r in results))
+
+
+def merge_reads(platform: Platform) -> MergeSummary:
+    """Merge every finished load that the reads store does not hold yet. Runs twice without effect."""
+    feeds = read_feeds(platform)
+    with platform.ledger.run("merge", "reads", None, platform.started_by):
+        with platform.ledger.read() as session:
+            pending = [load for load, _ in loads.done(session, feeds) if load.store_version is None]
+        current = platform.store.current()
+        held = set(current.loads) if current else set()
+        fresh = [load for load in pending if load.sequence not in held]
+        summary = MergeSummary(current.version if current else 0, 0, 0, 0, 0, 0)
+        if fresh:
+            files = lake_files(platform.settings, [load.lake_path for load in fresh])
+            result = platform.store.merge(files, [load.sequence for load in fresh])
+            summary = MergeSummary(
+                result.version, len(fresh), result.inserted, result.updated, result.unchanged, result.conflicts
+            )
+        if pending:
+            _enter_merge(platform, [load.sequence for load in pending], summary)
+    return summary
+
+
+def _enter_merge(platform: Platform, sequences: Sequence[int], summary: MergeSummary) -> None:
+    with platform.ledger.write() as session:
+        loads.set_store_version(session, sequences, summary.version)
+        if summary.conflicts:
+            finding = CheckResult(
+                code="interval.conflict",
+                subject="reads",
+                passed=False,
+                blocks=False,
+                message=f"{summary.conflicts} read(s) came with the same source time and different values; "
+                "the fixed tie-break decided",
+                evidence={"conflicts": summary.conflicts, "store_version": summary.version},
+            )
+            checks.record(session, [finding], None, platform.clock())
+
+
+def replay_rejects(platform: Platform, receipt_id: int, fixed: Path | None = None) -> LoadResult:
+    """Read the open rejects of a receipt again, or corrected lines in their place."""
+    with platform.ledger.read() as session:
+        receipt = receipts.get(session, receipt_id)
+    feed = platform.catalog.feed(receipt.feed)
+    with platform.ledger.run("replay", receipt.feed, receipt.business_date, platform.started_by):
+        return replay(receipt, feed, platform.settings, platform.ledger, fixed)
+
+
+def read_feeds(platform: Platform) -> list[str]:
+    """Return the names of the feeds that bring interval reads."""
+    return sorted(name for name, feed in platform.catalog.feeds.items() if feed.entity == "interval_read")
+
+
+def lake_files(settings: Settings, folders: Sequence[str]) -> list[Path]:
+    """Return the Parquet files of some loads, in order."""
+    return [path for folder in folders for path in sorted((settings.root / folder).glob("*.parquet"))]
