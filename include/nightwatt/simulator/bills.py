@@ -1,0 +1,252 @@
+"""Bills of the make-believe utility: periods, quantities, charges, corrections, payments.
+
+Here: which bills exist, what they charge, when each is completed, rebilled and paid.
+Not here: the billing system's tables (`ccb_money`).
+
+A bill of cycle c is dated day c + 2 of a month and covers the local days from the day of the previous bill (or the
+move-in) up to, not including, its own; START_DT and END_DT are these two read dates. A closing bill follows three
+days after a move-out. The billed quantity is the sum of the true reads of exactly these days, rounded half up to
+whole kWh or CCF, for old bills too: daily totals are in closed form, see `load`. It differs from the sum of the reads
+as delivered only where those are estimated, substituted, missing or not yet corrected.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from nightwatt.simulator.chance import F64, I64, U64, below, draw, uniform
+from nightwatt.simulator.clock import NEVER, month_starts, months_of
+from nightwatt.simulator.load import day_total_gas, electric_totals
+from nightwatt.simulator.world import ELECTRIC, GAS, Customers, Flags, Tenancies
+
+LATEST_EVENT = 40  # days after a bill's date nothing new happens to it
+CLOSING_DELAY = 3
+TIME_OF_USE_AFTER = 90  # days into a tenancy its time-of-use rate takes effect
+_MONTH_BASE = (1990 - 1970) * 12
+
+# Monthly charge in cents and price in 1/100 cent per unit, by rate code.
+RATES = {
+    "E-RES-1": (1450, 1435),
+    "E-RES-TU": (1450, 1390),
+    "E-COM-1": (3900, 1180),
+    "G-RES-1": (1600, 12130),
+    "G-COM-1": (4200, 10890),
+}
+RATE_CODES = tuple(RATES)
+_FIXED = np.array([fixed for fixed, _ in RATES.values()], dtype=np.int64)
+_PRICE = np.array([price for _, price in RATES.values()], dtype=np.int64)
+
+
+@dataclass(frozen=True, eq=False)
+class Bills:
+    """Bills without their amounts, ordered by customer and date; every array has one entry per bill."""
+
+    tenancies: Tenancies
+    of: I64  # row of the tenancy
+    number: U64
+    day: I64
+    start: I64
+    end: I64
+    is_closing: Flags
+
+    def __len__(self) -> int:
+        return len(self.of)
+
+    def take(self, which: I64) -> Bills:
+        return Bills(
+            tenancies=self.tenancies,
+            of=self.of[which],
+            number=self.number[which],
+            day=self.day[which],
+            start=self.start[which],
+            end=self.end[which],
+            is_closing=self.is_closing[which],
+        )
+
+    def draws(self, purpose: str) -> U64:
+        return draw(self.tenancies.customers.utility.seed, purpose, 0, self.number)
+
+    def chance(self, purpose: str) -> F64:
+        return uniform(self.draws(purpose))
+
+    @property
+    def at(self) -> I64:
+        """Position of the customer in the chunk."""
+        return self.tenancies.at[self.of]
+
+    @property
+    def complete_day(self) -> I64:
+        """One in 200 bills stays pending for a day."""
+        return self.day + (~self.is_closing & (self.chance("pending") < 0.005))
+
+    @property
+    def rebill_day(self) -> I64:
+        """One in 100 bills has its electric segment cancelled and rebilled 5 to 15 days later."""
+        happens = ~self.is_closing & (self.chance("rebill-late") < 0.01)
+        return np.where(happens, self.complete_day + 5 + below(self.draws("rebill-delay"), 11), NEVER)
+
+    @property
+    def pay_day(self) -> I64:
+        """One in 50 bills is never paid, the others 8 to 27 days after completion."""
+        paid = self.chance("pay") >= 0.02
+        return np.where(paid, self.complete_day + 8 + below(self.draws("pay-delay"), 20), NEVER)
+
+    @property
+    def is_paid_in_part(self) -> Flags:
+        return (self.chance("pay") >= 0.02) & (self.chance("pay") < 0.05)
+
+    def touched_on(self, day: int) -> I64:
+        """Return the rows of bills to which something happens on a local day."""
+        moments = (self.day, self.complete_day, self.rebill_day, self.pay_day)
+        return np.nonzero(np.logical_or.reduce([moment == day for moment in moments]))[0]
+
+
+def bills_between(tenancies: Tenancies, first: int, last: int) -> Bills:
+    """Return the bills dated from `first` to `last`, both included."""
+    cycle = tenancies.customers.bill_cycle[tenancies.at]
+    customer = tenancies.customers.numbers[tenancies.at]
+    rows = [_closing_bills(tenancies, cycle, first, last)]
+    for month in range(int(months_of(np.array([first]))[0]), int(months_of(np.array([last]))[0]) + 1):
+        begins = month_starts(np.array([month - 1, month]))
+        day, previous = begins[1] + 1 + cycle, begins[0] + 1 + cycle
+        due = (tenancies.start < day) & (day < tenancies.end) & (first <= day) & (day <= last)
+        of = np.nonzero(due)[0]
+        number = customer[of] * np.uint64(4096) + np.uint64((month - _MONTH_BASE) * 4)
+        start = np.maximum(previous[of], tenancies.start[of])
+        rows.append((of, number, day[of], start, day[of], np.zeros(len(of), dtype=np.bool_)))
+    of, number, day, start, end, closing = (np.concatenate(column) for column in zip(*rows, strict=True))
+    bills = Bills(tenancies, of, number, day, start, end, closing)
+    return bills.take(np.lexsort((day, bills.at)))
+
+
+def _closing_bills(tenancies: Tenancies, cycle: I64, first: int, last: int) -> tuple[I64, U64, I64, I64, I64, Flags]:
+    day = tenancies.end + CLOSING_DELAY
+    of = np.nonzero((first <= day) & (day <= last))[0]
+    end = tenancies.end[of]
+    month = months_of(end)
+    regular, before = (month_starts(m) + 1 + cycle[of] for m in (month, month - 1))
+    start = np.maximum(np.where(regular < end, regular, before), tenancies.start[of])
+    number = tenancies.customers.numbers[tenancies.at[of]] * np.uint64(4096)
+    number = number + ((month - _MONTH_BASE) * 4 + 1).astype(np.uint64)
+    return of, number, day[of], start, end, np.ones(len(of), dtype=np.bool_)
+
+
+@dataclass(frozen=True, eq=False)
+class Segments:
+    """Bill segments with their money, ordered by bill; rebilled ones carry both their wrong and their right figures."""
+
+    bills: Bills
+    bill: I64  # row of the bill
+    fuel: I64
+    number: U64  # of the first segment; the rebill has the next number
+    rate: I64  # row of RATE_CODES
+    quantity: I64  # whole kWh or CCF, true
+    received: I64  # whole kWh given back, solar only
+    wrong_quantity: I64
+    charge: I64  # cents, true: TOT_AMT
+    wrong_charge: I64
+    budget: I64  # cents, 0 unless budget-billed: then CUR_AMT
+
+    def __len__(self) -> int:
+        return len(self.bill)
+
+    @property
+    def is_rebilled_at_once(self) -> Flags:
+        bits = draw(self.bills.tenancies.customers.utility.seed, "rebill", 0, self.number)
+        at_once: Flags = uniform(bits) < 0.06
+        return at_once & ~self.is_rebilled_late
+
+    @property
+    def is_rebilled_late(self) -> Flags:
+        return (self.bills.rebill_day[self.bill] < NEVER) & (self.fuel == ELECTRIC)
+
+    @property
+    def is_estimated(self) -> Flags:
+        bits = draw(self.bills.tenancies.customers.utility.seed, "estimated-bill", 0, self.number)
+        estimated: Flags = uniform(bits) < 0.03
+        return estimated
+
+    def current(self, charge: I64) -> I64:
+        """Return CUR_AMT for a charge: the budget amount where there is a budget."""
+        return np.where(self.budget > 0, self.budget, charge)
+
+    @property
+    def first_charge(self) -> I64:
+        """What the first segment charges, wrong if it is ever rebilled."""
+        return np.where(self.is_rebilled_at_once | self.is_rebilled_late, self.wrong_charge, self.charge)
+
+    @property
+    def charge_on_completion(self) -> I64:
+        return np.where(self.is_rebilled_late, self.wrong_charge, self.charge)
+
+
+def segments_of(bills: Bills) -> Segments:
+    """Work out quantities and charges of bills, one segment per fuel."""
+    electric, received, gas = _usage(bills)
+    tenants = bills.tenancies.take(bills.of)
+    has_gas = np.nonzero(tenants.has_gas)[0]
+    bill = np.concatenate([np.arange(len(bills)), has_gas])
+    order = np.argsort(bill, kind="stable")
+    bill = bill[order]
+    fuel = np.repeat(np.array([ELECTRIC, GAS]), [len(bills), len(has_gas)])[order]
+    quantity = np.where(fuel == ELECTRIC, (electric[bill] + 500) // 1000, (gas[bill] + 5000) // 10000)
+    wrong = quantity + quantity // 10 + 7
+    business = tenants.is_business[bill]
+    on_peak_rate = tenants.has_time_of_use_rate & (bills.start >= tenants.start + TIME_OF_USE_AFTER)
+    rate = np.where(business, 2, np.where(on_peak_rate[bill], 1, 0))
+    rate = np.where(fuel == ELECTRIC, rate, np.where(business, 4, 3))
+    monthly = np.floor(tenants.customers.size[tenants.at] * 95.0).astype(np.int64) * 100 + 2000
+    budget = np.where((fuel == ELECTRIC) & tenants.is_budget_billed[bill], monthly[bill], 0)
+    return Segments(
+        bills=bills,
+        bill=bill,
+        fuel=fuel,
+        number=bills.number[bill] * np.uint64(4) + (fuel * 2).astype(np.uint64),
+        rate=rate,
+        quantity=quantity,
+        received=np.where(fuel == ELECTRIC, (received[bill] + 500) // 1000, 0),
+        wrong_quantity=wrong,
+        charge=_FIXED[rate] + (quantity * _PRICE[rate] + 50) // 100,
+        wrong_charge=_FIXED[rate] + (wrong * _PRICE[rate] + 50) // 100,
+        budget=budget,
+    )
+
+
+def _usage(bills: Bills) -> tuple[I64, I64, I64]:
+    """Add up delivered and received watt-hours and 1/10,000 CCF of gas over each bill's days."""
+    if len(bills) == 0:
+        nothing = np.zeros(0, dtype=np.int64)
+        return nothing, nothing, nothing
+    who, back = np.unique(bills.at, return_inverse=True)
+    first, last = int(bills.start.min()), int(bills.end.max())
+    running = _running_totals(bills.tenancies.customers.take(who), first, last)
+    begin, finish = bills.start - first, bills.end - first
+    electric, received, gas = (total[finish, back] - total[begin, back] for total in running)
+    return electric, received, gas
+
+
+def _running_totals(customers: Customers, first: int, last: int) -> tuple[I64, I64, I64]:
+    running = [np.zeros((last - first + 1, len(customers)), dtype=np.int64) for _ in range(3)]
+    for row, day in enumerate(range(first, last), start=1):
+        delivered, received = electric_totals(customers, day)
+        for total, today in zip(running, (delivered, received, day_total_gas(customers, day)), strict=True):
+            np.add(total[row - 1], today, out=total[row])
+    return running[0], running[1], running[2]
+
+
+@dataclass(frozen=True, eq=False)
+class Payments:
+    """What is paid per segment; a payment is the sum over its bill."""
+
+    day: I64  # per bill, NEVER if unpaid
+    shares: I64  # cents per segment
+
+
+def payments_of(segments: Segments) -> Payments:
+    """Return payments: the current charges of the completed bill, or half of them."""
+    bills = segments.bills
+    due = segments.current(segments.charge_on_completion)
+    halved = bills.is_paid_in_part[segments.bill]
+    return Payments(bills.pay_day, np.where(halved, due // 2, due))

@@ -1,0 +1,127 @@
+"""What a platform must end up with, worked out without reading a single file.
+
+Here: the expected reads of a local day and the expected bills of a date.
+Not here: the files these are compared with (`mdm`, `ccb`).
+"""
+
+from __future__ import annotations
+
+from datetime import date
+from decimal import Decimal
+
+import numpy as np
+import polars as pl
+
+from nightwatt.simulator.bills import Bills, Segments, bills_between, segments_of
+from nightwatt.simulator.chance import I64, id_bytes
+from nightwatt.simulator.clock import day_number, local_day
+from nightwatt.simulator.extract import Extract, dates, pick
+from nightwatt.simulator.mdm import Electric, Fuel, Gas, batch_of
+from nightwatt.simulator.read_events import LATEST_CORRECTION, MISSING
+from nightwatt.simulator.utility import Utility
+from nightwatt.simulator.world import GAS, Customers, chunks_of, point_ids, tenancies
+
+ELECTRIC_CHANNELS = ("E-KWH-15-DEL", "E-KWH-15-REC")
+GAS_CHANNEL = "G-CCF-60-DEL"
+QUALITIES = ("ACTUAL_VALIDATED", "ESTIMATED", "ESTIMATED", "MISSING")
+_VALUE = pl.Decimal(18, 8)
+_CHUNK = 4096
+
+
+def expected_reads(utility: Utility, local_day: date, *, as_of: date | None = None) -> pl.DataFrame:
+    """Return the reads of a local day that remain when the newest update of each wins.
+
+    Holds for a platform that took every night from `local_day` + 1 (or one night whose history reaches back to it)
+    up to the night `as_of`, and rejected exactly the planted broken lines. Without `as_of`: after all nights, that
+    is 14 or more after the day. A service point whose day arrives later than `as_of` is not there yet.
+
+    Returns:
+        One row per service point, channel and interval, sorted: `service_point_id`; `channel` (E-KWH-15-DEL,
+        E-KWH-15-REC, and G-CCF-60-DEL for gas, whose file names no channel); `interval_start_at` (UTC); `value`
+        (kWh or CCF, null where missing); `quality`: ACTUAL_VALIDATED (501000, A), ESTIMATED (301000 and 401000,
+        E and S), MISSING (201000, blank flag).
+    """
+    day = day_number(local_day)
+    seen_on = day_number(as_of) if as_of else day + 1 + LATEST_CORRECTION
+    frames = []
+    for numbers in chunks_of(np.arange(utility.customers, dtype=np.uint64), _CHUNK):
+        for fuel in (Electric, Gas):
+            frames.append(_reads(fuel, fuel.population(Customers(utility, numbers)), day, seen_on))
+    return pl.concat(frames).sort("service_point_id", "channel", "interval_start_at")
+
+
+def _reads(fuel: Fuel, customers: Customers, day: int, as_of: int) -> pl.DataFrame:
+    layout = local_day(customers.utility.zone, day, fuel.minutes)
+    batch = batch_of(fuel, customers, day, as_of)
+    arrived = np.nonzero(batch.events.arrival <= as_of)[0]
+    values, codes = batch.seen.values[arrived], batch.seen.codes[arrived]
+    ids = id_bytes(point_ids(customers.utility, batch.channels.points))[batch.channels.at[arrived]]
+    points = pl.Series([bytes(row).decode() for row in ids], dtype=pl.String)
+    channels = (*ELECTRIC_CHANNELS, GAS_CHANNEL)
+    channel = batch.channels.is_received[arrived].astype(np.int64) if fuel is Electric else np.full(len(arrived), 2)
+    row = np.repeat(np.arange(len(arrived)), layout.count)
+    starts = np.tile(layout.starts, len(arrived)) * 1_000_000
+    unit = Decimal(1).scaleb(-fuel.layout.decimals)
+    return pl.DataFrame(
+        {
+            "service_point_id": points.gather(row),
+            "channel": pick(channels, channel[row]),
+            "interval_start_at": pl.Series(starts).cast(pl.Datetime("us", "UTC")),
+            "value": pl.Series(values.ravel()).cast(pl.Int64),
+            "code": pl.Series(codes.ravel()),
+        }
+    ).select(
+        "service_point_id",
+        "channel",
+        "interval_start_at",
+        value=pl.when(pl.col("code") != MISSING)
+        .then(pl.col("value").cast(pl.Decimal(18, 0)) * pl.lit(unit))
+        .cast(_VALUE),
+        quality=pick(QUALITIES, codes.ravel().astype(np.int64)),
+    )
+
+
+def expected_bills(utility: Utility, bill_date: date, *, as_of: date | None = None) -> pl.DataFrame:
+    """Return the bills of a date with their totals as the extracts show them by the night `as_of` (default: for good).
+
+    Returns:
+        One row per bill, sorted: `bill_id`, `account_id`, `start_date`, `end_date` (read dates), `is_complete`,
+        `charge_cents` (sum of TOT_AMT of its frozen BS and BX), `current_cents` (the same of CUR_AMT),
+        `usage_kwh` and `usage_ccf` of the segments that stand (null for no gas).
+    """
+    day = day_number(bill_date)
+    extract = Extract(utility, day_number(as_of) - 1 if as_of else day + 60, complete=True)
+    frames = []
+    for numbers in chunks_of(np.arange(utility.customers, dtype=np.uint64), _CHUNK):
+        tenants = tenancies(Customers(utility, numbers), day - 100, day)
+        frames.append(_bills(extract, segments_of(bills_between(tenants, day, day))))
+    return pl.concat(frames).sort("bill_id")
+
+
+def _bills(extract: Extract, segments: Segments) -> pl.DataFrame:
+    bills, bill = segments.bills, segments.bill
+    waits = segments.is_rebilled_late & (bills.rebill_day[bill] > extract.day)
+    complete = bills.complete_day <= extract.day
+    charge = np.where(waits, segments.wrong_charge, segments.charge)
+    quantity = np.where(waits, segments.wrong_quantity, segments.quantity)
+    is_gas = segments.fuel == GAS
+    has_gas = pl.Series(_per_bill(bills, bill, is_gas.astype(np.int64)) > 0)
+    return pl.DataFrame(
+        {
+            "bill_id": extract.ids("bill", bills.number, 12),
+            "account_id": extract.ids("acct", bills.tenancies.number[bills.of]),
+            "start_date": dates(bills.start),
+            "end_date": dates(bills.end),
+            "is_complete": pl.Series(complete),
+            "charge_cents": pl.Series(_per_bill(bills, bill, charge) * complete),
+            "current_cents": pl.Series(_per_bill(bills, bill, segments.current(charge)) * complete),
+            "usage_kwh": pl.Series(_per_bill(bills, bill, np.where(is_gas, 0, quantity))),
+            "usage_ccf": pl.Series(_per_bill(bills, bill, np.where(is_gas, quantity, 0))),
+        }
+    ).with_columns(pl.when(has_gas).then("usage_ccf").alias("usage_ccf"))
+
+
+def _per_bill(bills: Bills, bill: I64, values: I64) -> I64:
+    total = np.zeros(len(bills), dtype=np.int64)
+    np.add.at(total, bill, values)
+    return total
