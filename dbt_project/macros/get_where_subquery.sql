@@ -1,0 +1,23 @@
+{#-
+    Tests of big tables look at what this build may have changed. `where: __touched_usage__` stands for the days, and
+    `__touched_usage_months__` for the months, that the reads store touched; in a full refresh for everything.
+-#}
+{% macro get_where_subquery(relation) -%}
+    {%- set where = config.get('where') or '' -%}
+    {%- if '__touched_usage' in where -%}
+        {%- if flags.FULL_REFRESH -%}
+            {%- set where = '' -%}
+        {%- elif where == '__touched_usage__' -%}
+            {%- set where = in_touched_dates('usage_date') -%}
+        {%- else -%}
+            {%- set where = in_touched_months(
+                'usage_month' if relation.identifier == 'fct_usage_monthly' else 'usage_date'
+            ) -%}
+        {%- endif -%}
+    {%- endif -%}
+    {%- if where -%}
+        (select * from {{ relation }} where {{ where }}) dbt_subquery
+    {%- else -%}
+        {{ relation }}
+    {%- endif -%}
+{%- endmacro %}

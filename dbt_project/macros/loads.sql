@@ -1,0 +1,101 @@
+{#-
+    What a billing model has seen already.
+
+    Loads get their number when they start, and two may end in either order, so "everything above the highest
+    number seen" would lose one. The set of loads seen is remembered instead, by int_ccb__built_loads, which is built
+    after every model that asks; a run that dies in between sees those loads again and makes the same rows.
+-#}
+{% macro built_loads() -%}
+    {%- set relation = adapter.get_relation(
+        database=this.database, schema='intermediate', identifier='int_ccb__built_loads'
+    ) if execute else none -%}
+    {%- if relation -%}
+        (select load_sequence from {{ relation }})
+    {%- else -%}
+        (select null::bigint as load_sequence where false)
+    {%- endif -%}
+{%- endmacro %}
+
+{% macro is_new_row() -%}
+    {%- if is_incremental() -%}
+        _load_sequence not in {{ built_loads() }}
+    {%- else -%}
+        true
+    {%- endif -%}
+{%- endmacro %}
+
+{#- Newest source update first, then newest load, then the later line of the file. The one order of the platform. -#}
+{% macro newest_first() -%}
+    last_updated_at desc nulls last, _load_sequence desc, _source_row desc
+{%- endmacro %}
+
+{#-
+    The newest version of each key, as the whole body of an incremental model: only keys that a new load mentions are
+    looked at again. Latest-wins over a total order does not care in which steps it is done, so this equals a rebuild.
+-#}
+{% macro latest_rows(relation, key) -%}
+with new_rows as (
+    select *
+    from {{ relation }}
+    where {{ is_new_row() }}
+),
+
+{% if is_incremental() %}
+known_rows as (
+    select known.*
+    from {{ this }} as known
+    semi join new_rows
+        on {% for column in key %}known.{{ column }} = new_rows.{{ column }}{{ ' and ' if not loop.last }}{% endfor %}
+),
+
+versions as (
+    select * from new_rows
+    union all by name
+    select * from known_rows
+),
+{% else %}
+versions as (
+    select * from new_rows
+),
+{% endif %}
+
+final as (
+    select *
+    from versions
+    qualify row_number() over (
+        partition by {{ key | join(', ') }}
+        order by {{ newest_first() }}
+    ) = 1
+)
+
+select * from final
+{%- endmacro %}
+
+{#-
+    Keys that the newest complete full file of a feed, or any file of a later business date, contains: what is not among
+    them is absent. No complete file yet: no rows, and nobody may be called absent.
+-#}
+{% macro keys_present(relation, feed, key) -%}
+    {%- set receipts = source('lake', 'receipts') -%}
+    {%- set loads = source('lake', 'loads') %}
+    select distinct rows_of_feed.{{ key }}
+    from {{ relation }} as rows_of_feed
+    where rows_of_feed._load_sequence in (
+        select loads.sequence
+        from {{ loads }} as loads
+        inner join {{ receipts }} as receipts on loads.receipt_id = receipts.id
+        where
+            receipts.feed = '{{ feed }}'
+            and loads.state = 'done'
+            and receipts.superseded_by_id is null
+            and receipts.business_date >= (
+                select max(complete.business_date)
+                from {{ receipts }} as complete
+                where
+                    complete.feed = '{{ feed }}'
+                    and complete.is_complete
+                    and complete.state = 'loaded'
+                    and complete.superseded_by_id is null
+            )
+    )
+{%- endmacro %}

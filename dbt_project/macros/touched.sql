@@ -1,0 +1,35 @@
+{#-
+    What changed in the reads store since the last build, as SQL conditions that prune.
+
+    lake.touched_reads holds the keys (service point, channel, local read date). Their dates are written into the SQL
+    as literals so that only the partitions of those dates are opened. Many dates become a range.
+-#}
+{% macro touched_dates() -%}
+    {%- if execute -%}
+        {%- set found = run_query(
+            'select distinct read_date::varchar as read_date from ' ~ source('lake', 'touched_reads') ~ ' order by 1'
+        ) -%}
+        {{ return(found.columns[0].values() | list) }}
+    {%- endif -%}
+    {{ return([]) }}
+{%- endmacro %}
+
+{% macro in_touched_dates(column) -%}
+    {%- set dates = touched_dates() -%}
+    {%- if dates | length == 0 -%}
+        false
+    {%- elif dates | length <= 62 -%}
+        {{ column }} in ({% for d in dates %}date '{{ d }}'{{ ', ' if not loop.last }}{% endfor %})
+    {%- else -%}
+        {{ column }} between date '{{ dates[0] }}' and date '{{ dates[-1] }}'
+    {%- endif -%}
+{%- endmacro %}
+
+{% macro in_touched_months(column) -%}
+    {%- set dates = touched_dates() -%}
+    {%- if dates | length == 0 -%}
+        false
+    {%- else -%}
+        {{ column }} between date_trunc('month', date '{{ dates[0] }}') and last_day(date '{{ dates[-1] }}')
+    {%- endif -%}
+{%- endmacro %}
