@@ -136,14 +136,6 @@ def due(session: Session, feed: str, *, include_held: bool = False) -> list[Rece
     return list(session.scalars(question.where(waiting)))
 
 
-def landed(session: Session, feed: str | None = None) -> list[Receipt]:
-    """Return every receipt that waits for intake, in the order they were made."""
-    question = select(Receipt).where(Receipt.state == ReceiptState.LANDED).order_by(Receipt.id)
-    if feed is not None:
-        question = question.where(Receipt.feed == feed)
-    return list(session.scalars(question))
-
-
 def mark_held(session: Session, receipt_id: int, message: str) -> None:
     """Put a receipt on hold and say why."""
     _set(session, [receipt_id], state=ReceiptState.HELD, message=message)
