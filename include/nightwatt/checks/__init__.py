@@ -1,0 +1,11 @@
+"""Checks on what came in: pure functions over facts of the ledger, giving typed results.
+
+Belongs here: completeness of a feed's night, and later gaps, overlaps and reconciliations. Does not belong
+here: looking facts up (the caller does), recording results (`nightwatt.ledger.checks`) and the checks a
+room makes of its own work (a publication's).
+"""
+
+from nightwatt.checks.completeness import FileFacts, NightFacts, check_completeness, is_complete
+from nightwatt.ledger.checks import CheckResult
+
+__all__ = ["CheckResult", "FileFacts", "NightFacts", "check_completeness", "is_complete"]
