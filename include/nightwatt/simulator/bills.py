@@ -160,7 +160,8 @@ class Segments:
 
     @property
     def is_rebilled_late(self) -> Flags:
-        return (self.bills.rebill_day[self.bill] < NEVER) & (self.fuel == ELECTRIC)
+        late: Flags = (self.bills.rebill_day[self.bill] < NEVER) & (self.fuel == ELECTRIC)
+        return late
 
     @property
     def is_estimated(self) -> Flags:

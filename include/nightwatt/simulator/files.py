@@ -87,6 +87,8 @@ def write_plain(folder: Path, name: str, text: bytes) -> FileSummary:
     return FileSummary(f"{folder.name}/{name}", 0, len(text), hashlib.sha256(text).hexdigest())
 
 
-def remove_old(folder: Path, name: str) -> None:
-    """Take a marker of an earlier run away before its files are written anew."""
-    (folder / name).unlink(missing_ok=True)
+def remove_old(folder: Path, marker: str, files: str) -> None:
+    """Take the files of an earlier run away before they are written anew: the marker first, then a name pattern."""
+    (folder / marker).unlink(missing_ok=True)
+    for path in folder.glob(files):
+        path.unlink()

@@ -148,7 +148,7 @@ def solar_output(c: Customers, day: int) -> I32:
     sky = weather(c.utility.seed, day)
     away = np.abs(layout.solar_hour - 12.0) / (sky.day_length / 2.0)
     bell = np.maximum(0.0, 1.0 - away * away) * (0.55 + 0.45 * (sky.day_length - 9.0) / 6.2)
-    kilowatts = np.where(c.is_business, 14.0, 3.0) + 5.0 * c.trait("panels")
+    kilowatts = np.where(c.is_cut_off(day), 0.0, np.where(c.is_business, 14.0, 3.0) + 5.0 * c.trait("panels"))
     lanes = lanes16(c.utility.seed, "cloud-lanes", day, c.numbers, layout.count)
     ripple = np.float32(1.0 - sky.clearness) * (lanes.astype(np.float32) * np.float32(1 / 65536) - np.float32(0.5))
     power = _column(250.0 * kilowatts) * (bell * sky.clearness).astype(np.float32)

@@ -303,7 +303,7 @@ def write_electric(
 ) -> list[FileSummary]:
     """Write the night's electric files in so many parts, then their manifest."""
     number, stem = day_number(night), f"mdm_interval_e_{night:%Y%m%d}"
-    remove_old(folder, f"{stem}.manifest.json")
+    remove_old(folder, f"{stem}.manifest.json", f"{stem}_*.csv.gz")
     window = range(number - history_days, number)
     jobs = [
         ReadsFile(utility, Electric, number, window, np.arange(r.start, r.stop, dtype=np.uint64), chunk)
@@ -325,7 +325,7 @@ def write_gas(
 ) -> list[FileSummary]:
     """Write the night's gas file, then its done-marker."""
     number, name = day_number(night), f"mdm_interval_g_{night:%Y%m%d}.psv.zst"
-    remove_old(folder, f"{name}.done")
+    remove_old(folder, f"{name}.done", name)
     numbers = np.arange(utility.customers, dtype=np.uint64)
     job = ReadsFile(utility, Gas, number, range(number - history_days, number), numbers, chunk)
     return [job.write(folder, name), write_plain(folder, f"{name}.done", b"")]

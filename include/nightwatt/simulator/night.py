@@ -44,7 +44,9 @@ def write_night(
     Raises:
         TerminalError: the night or the systems asked for are not ones the simulator knows.
     """
-    _refuse_nonsense(night, history_days, parts, systems)
+    _refuse_nonsense(night, history_days, systems)
+    if not 1 <= parts <= utility.customers:
+        raise TerminalError("simulator.amount", f"{parts} parts", f"ask for 1 to {utility.customers}")
     files: list[FileSummary] = []
     if "ccb" in systems:
         files += write_ccb(utility, night, folder / "ccb", first_night=first_night)
@@ -54,7 +56,7 @@ def write_night(
     return NightSummary(night, tuple(files))
 
 
-def _refuse_nonsense(night: date, history_days: int, parts: int, systems: Collection[str]) -> None:
+def _refuse_nonsense(night: date, history_days: int, systems: Collection[str]) -> None:
     first, last = EVENTS_SINCE + 3, LAST_YEAR - 3
     if not first <= night.year <= last:
         raise TerminalError(
@@ -62,7 +64,5 @@ def _refuse_nonsense(night: date, history_days: int, parts: int, systems: Collec
         )
     if unknown := sorted(set(systems) - set(SYSTEMS)):
         raise TerminalError("simulator.system", f"unknown systems {unknown}", f"choose from {list(SYSTEMS)}")
-    if history_days < 1 or parts < 1:
-        raise TerminalError(
-            "simulator.amount", f"history_days={history_days}, parts={parts}", "ask for at least one of each"
-        )
+    if history_days < 1:
+        raise TerminalError("simulator.amount", f"{history_days} days of reads", "ask for at least one")

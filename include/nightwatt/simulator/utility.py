@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
 
+MOST_CUSTOMERS = 10_000_000  # what the numbering of bills and transactions has room for
+
 
 @dataclass(frozen=True)
 class Utility:
@@ -27,8 +29,8 @@ class Utility:
     faults: bool = True
 
     def __post_init__(self) -> None:
-        if self.customers < 1:
-            raise ValueError(f"a utility needs at least one customer, got {self.customers}")
+        if not 1 <= self.customers <= MOST_CUSTOMERS:
+            raise ValueError(f"a utility has 1 to {MOST_CUSTOMERS:,} customers, got {self.customers}")
         for name in ("solar_share", "gas_share"):
             if not 0.0 <= getattr(self, name) <= 1.0:
                 raise ValueError(f"{name} must lie between 0 and 1, got {getattr(self, name)}")

@@ -1,0 +1,29 @@
+"""A night streams: memory does not grow with the number of customers."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+_NIGHT = """
+import resource, sys
+from datetime import date
+from pathlib import Path
+from nightwatt.simulator import Utility, write_night
+write_night(Utility(int(sys.argv[1])), date(2026, 6, 2), Path(sys.argv[2]), parts=2)
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
+"""
+
+
+def peak_megabytes(customers: int, folder: Path) -> int:
+    done = subprocess.run(
+        [sys.executable, "-c", _NIGHT, str(customers), str(folder)],
+        check=True, capture_output=True, text=True, env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+    )  # fmt: skip
+    return int(done.stdout)
+
+
+def test_a_night_of_forty_thousand_customers_stays_small(tmp_path: Path) -> None:
+    assert peak_megabytes(40_000, tmp_path) < 600
