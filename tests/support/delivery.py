@@ -1,6 +1,7 @@
 """Builders for delivery tests: published reads, a contract, and what was written.
 
-Belongs here: invented reads with sensible defaults and the small readers tests share. Does not belong here: expectations.
+Belongs here: invented reads with sensible defaults, and small readers tests share. Does not belong here:
+expectations.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import duckdb
+import pyarrow as pa
 
 from nightwatt.contracts.canonical import READ_COLUMNS
 from nightwatt.contracts.delivery import Delivery
@@ -72,26 +74,29 @@ def published(reads: Iterable[Read]) -> Iterator[duckdb.DuckDBPyConnection]:
 def add_reads(con: duckdb.DuckDBPyConnection, reads: Iterable[Read]) -> None:
     """Add reads to the published table."""
     rows = [
-        (
-            r.service_point_id,
-            r.channel,
-            r.start.astimezone(UTC).replace(tzinfo=None),
-            r.length_min,
-            None if r.value is None else Decimal(r.value),
-            r.unit,
-            r.quality,
-            None,
-            None,
-            r.start.astimezone(ZoneInfo(r.zone)).date(),
-            r.zone,
-            r.commodity,
-            1,
-            r.load_sequence,
-        )
+        {
+            "service_point_id": r.service_point_id,
+            "channel": r.channel,
+            "interval_start_at": r.start.astimezone(UTC).replace(tzinfo=None),
+            "interval_min": r.length_min,
+            "value": r.value,
+            "unit": r.unit,
+            "quality": r.quality,
+            "meter_id": None,
+            "last_updated_at": None,
+            "read_date": r.start.astimezone(ZoneInfo(r.zone)).date(),
+            "zone": r.zone,
+            "commodity": r.commodity,
+            "receipt_id": 1,
+            "load_sequence": r.load_sequence,
+        }
         for r in reads
     ]
     if rows:
-        con.executemany(f"insert into fct_interval_reads values ({', '.join('?' * len(READ_COLUMNS))})", rows)
+        incoming = pa.Table.from_pylist(rows)
+        con.register("incoming", incoming)
+        con.execute("insert into fct_interval_reads by name select * from incoming")
+        con.unregister("incoming")
 
 
 def contract(**changes: Any) -> Delivery:

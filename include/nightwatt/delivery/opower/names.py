@@ -1,19 +1,16 @@
 """Names of the files we write.
 
-Belongs here: building a name from a profile's parts, and ordering names by their stamp. Does not belong
+Belongs here: building a name from a profile's parts. Does not belong
 here: judging a name from elsewhere (`checker`, which must not share code with the writer).
 """
 
 from __future__ import annotations
 
-import re
 from datetime import UTC, datetime
 
 from nightwatt.contracts.delivery import Delivery
 from nightwatt.delivery.opower.profile import IntervalProfile
 from nightwatt.errors import TerminalError
-
-_STAMP = re.compile(r"_(\d{14})\.[a-z]+$")
 
 
 def file_name(delivery: Delivery, profile: IntervalProfile, stamp: datetime) -> str:
@@ -38,11 +35,3 @@ def file_name(delivery: Delivery, profile: IntervalProfile, stamp: datetime) -> 
         stamp=stamp.astimezone(UTC).strftime("%Y%m%d%H%M%S"),
         extension="gz",
     )
-
-
-def stamp_of(name: str) -> str:
-    """Return the 14 digits of a file name that say when it was made; they sort as text."""
-    found = _STAMP.search(name)
-    if not found:
-        raise TerminalError("delivery.name_stamp", f"{name} carries no 14-digit stamp", "correct the profile's pattern")
-    return found[1]

@@ -97,7 +97,7 @@ class NameParts(_Strict):
     """How files are named."""
 
     pattern: str
-    prefix: str
+    utility: str = Field(description="regular expression of the code agreed with the partner")
     populations: list[str]
     types: dict[int, str] = Field(description="read length in minutes to the name's type token")
     extensions: list[str]

@@ -1,0 +1,57 @@
+"""Deliver once in a process of its own, and die at a named step: `python -m tests.support.deliver_once HOME [STEP]`.
+
+Belongs here: what a killed courier was doing. Does not belong here: what the next run must find.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+from tests.support.delivery import Read, contract, hours, published
+
+from nightwatt.contracts.delivery import Delivery
+from nightwatt.delivery.deliver import Delivered, PublicationFacts, deliver
+from nightwatt.ledger import Ledger
+from nightwatt.settings import Settings
+
+BUSINESS_DATE = date(2025, 1, 16)
+PUBLICATION = PublicationFacts(sequence=2, through_sequence=1, published_at=datetime(2025, 1, 16, 6, tzinfo=UTC))
+
+
+def many_reads(load_sequence: int = 1) -> list[Read]:
+    """Return enough reads, hard to pack, for an upload of several blocks."""
+    day = hours("2025-01-15 00:00 -0500", 24)
+    return [
+        Read(day[n].start, _value(n, s), f"SP{s:06d}", load_sequence=load_sequence)
+        for s in range(4000)
+        for n in range(24)
+    ]
+
+
+def _value(hour: int, point: int) -> str:
+    return f"{(hour * 7919 + point * 104729) % 99991}.{(hour * point * 31) % 997 + 1:03d}"
+
+
+def die_at(step: str) -> None:
+    """End this process the hard way."""
+    if step == os.environ.get("DIE_AT"):
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+def run(home: Path, delivery: Delivery | None = None) -> Delivered:
+    """Deliver the invented night of a home."""
+    settings = Settings(home=home)
+    ledger = Ledger.open(settings.ledger_address)
+    try:
+        with published(many_reads()) as con:
+            return deliver(delivery or contract(), settings, ledger, con, PUBLICATION, BUSINESS_DATE, at=die_at)
+    finally:
+        ledger.close()
+
+
+if __name__ == "__main__":
+    sys.stdout.write(run(Path(sys.argv[1])).outcome)
