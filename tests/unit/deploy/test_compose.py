@@ -1,0 +1,136 @@
+"""The production shape, as far as it can be checked without a container engine.
+
+Belongs here: rules about docker-compose.yaml and the files beside it. Does not belong here: starting anything.
+"""
+
+from __future__ import annotations
+
+import re
+import stat
+import subprocess
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+REPOSITORY = Path(__file__).resolve().parents[3]
+COMPOSE: dict[str, Any] = yaml.safe_load((REPOSITORY / "docker-compose.yaml").read_text("utf-8"))
+SERVICES: dict[str, Any] = COMPOSE["services"]
+AIRFLOW = ("api-server", "scheduler", "dag-processor", "triggerer")
+SECRET_WORDS = re.compile(r"PASSWORD|SECRET|FERNET|PRIVATE|TOKEN")
+
+
+def environments() -> list[tuple[str, str, str]]:
+    """Every environment variable of every service."""
+    return [(s, k, str(v)) for s, given in SERVICES.items() for k, v in given.get("environment", {}).items()]
+
+
+def test_the_services_are_those_of_the_production_shape() -> None:
+    assert set(SERVICES) == {"postgres", "init", *AIRFLOW, "partner"}
+
+
+@pytest.mark.parametrize("name", AIRFLOW)
+def test_every_airflow_service_is_one_of_its_own_and_waits_for_the_rest(name: str) -> None:
+    service = SERVICES[name]
+    assert service["command"][:2] == ["airflow", name]
+    assert service["depends_on"] == {
+        "postgres": {"condition": "service_healthy"},
+        "init": {"condition": "service_completed_successfully"},
+    }
+
+
+@pytest.mark.parametrize("name", sorted(set(SERVICES) - {"init"}))
+def test_every_lasting_service_has_a_health_check_and_comes_back(name: str) -> None:
+    assert SERVICES[name]["healthcheck"]["test"][0] == "CMD"
+    assert SERVICES[name]["restart"] == "unless-stopped"
+
+
+def test_secrets_come_from_files_and_have_no_default() -> None:
+    assert {s["file"].split("/")[1] for s in COMPOSE["secrets"].values()} == {"secrets"}
+    assert "/secrets/" in (REPOSITORY / ".gitignore").read_text("utf-8").splitlines()
+    for service, key, value in environments():
+        if SECRET_WORDS.search(key):
+            is_path = value.startswith("/run/secrets/")
+            assert is_path or re.fullmatch(r"cat /run/secrets/\w+", value), f"{service}: {key}"
+        assert not re.search(r"://[^/@]*:[^/@]*@", value), f"{service}: {key} holds a password"
+
+
+def test_every_mounted_secret_is_declared_and_every_secret_read_is_mounted() -> None:
+    for name, service in SERVICES.items():
+        mounted = set(service.get("secrets", []))
+        assert mounted <= set(COMPOSE["secrets"]), name
+        read = set(re.findall(r"/run/secrets/(\w+)", str(service.get("environment", {}))))
+        assert read <= mounted, name
+
+
+def test_what_only_a_deployment_knows_must_be_given() -> None:
+    text = (REPOSITORY / "docker-compose.yaml").read_text("utf-8")
+    must = set(re.findall(r"\$\{(\w+):\?", text))
+    assert must == {
+        "NIGHTWATT_INBOUND",
+        "NIGHTWATT_SFTP_OPOWER_HOST",
+        "NIGHTWATT_SFTP_OPOWER_USER",
+        "NIGHTWATT_SFTP_OPOWER_HOST_KEY",
+    }
+    given = dict(
+        line.split("=", 1)
+        for line in (REPOSITORY / "deploy" / "example.env").read_text("utf-8").splitlines()
+        if line and not line.startswith("#")
+    )
+    assert must <= given.keys()
+    assert not any(SECRET_WORDS.search(key) for key in given)
+
+
+def test_pages_are_published_on_this_machine_only() -> None:
+    published = {name: s["ports"] for name, s in SERVICES.items() if "ports" in s}
+    assert list(published) == ["api-server"]
+    assert all(port.startswith("127.0.0.1:") for port in published["api-server"])
+    assert COMPOSE["networks"]["inside"] == {"internal": True}
+    assert SERVICES["postgres"]["networks"] == ["inside"]
+
+
+def test_nobody_becomes_admin_by_default() -> None:
+    assert ("scheduler", "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS", "False") in environments()
+
+
+def test_every_airflow_setting_exists() -> None:
+    """A misspelt setting is silently ignored by Airflow, so its own list is asked."""
+    spec = find_spec("airflow")
+    assert spec is not None
+    assert spec.submodule_search_locations
+    listing = Path(spec.submodule_search_locations[0]) / "config_templates" / "config.yml"
+    sections = yaml.safe_load(listing.read_text("utf-8"))
+    for _, key, _ in environments():
+        if key.startswith("AIRFLOW__"):
+            section, option = key.removeprefix("AIRFLOW__").removesuffix("_CMD").lower().split("__")
+            assert option in sections[section]["options"], key
+
+
+def test_every_nightwatt_setting_exists() -> None:
+    from nightwatt.settings import Settings
+
+    known = {f"NIGHTWATT_{name.upper()}" for name in Settings.model_fields}
+    ours = {key for _, key, _ in environments() if key.startswith("NIGHTWATT_") and "_SFTP_" not in key}
+    assert ours <= known
+
+
+def test_files_the_services_need_are_there() -> None:
+    for service in SERVICES.values():
+        if "build" in service:
+            assert (REPOSITORY / service["build"]["dockerfile"]).is_file()
+    for dockerfile in REPOSITORY.glob("deploy/*Dockerfile"):
+        for line in dockerfile.read_text("utf-8").splitlines():
+            if line.startswith("COPY"):
+                sources = [word for word in line.split()[1:-1] if not word.startswith("--")]
+                missing = [s for s in sources if not (REPOSITORY / s).exists() and s not in {"README.md"}]
+                assert not missing, f"{dockerfile.name}: {missing}"
+
+
+@pytest.mark.parametrize("script", sorted(p.name for p in REPOSITORY.glob("deploy/*.sh")))
+def test_scripts_are_executable_and_parse(script: str) -> None:
+    path = REPOSITORY / "deploy" / script
+    assert path.stat().st_mode & stat.S_IXUSR
+    subprocess.run(["sh", "-n", str(path)], check=True)
+    assert "set -eu" in path.read_text("utf-8")
