@@ -28,7 +28,7 @@ class Context:
 
     def settings(self) -> Settings:
         """Return the settings of the home asked for."""
-        return Settings(home=self.home) if self.home else Settings()  # type: ignore[call-arg]  # fields have defaults
+        return Settings(home=self.home) if self.home else Settings()
 
     def catalog(self) -> Catalog:
         """Return the catalog asked for."""

@@ -12,6 +12,7 @@ import typer
 
 from nightwatt.cli.context import Context, console
 from nightwatt.cli.screen import render
+from nightwatt.ledger.night import newest_business_date
 from nightwatt.stages.report import night_report
 
 
@@ -25,8 +26,6 @@ def status(
     """Show what came, what is published and sent, and whether deadlines hold."""
     context: Context = ctx.obj
     with context.platform() as platform:
-        from nightwatt.ledger.night import newest_business_date
-
         with platform.ledger.read() as session:
             newest = newest_business_date(session)
         day = date.date() if date else newest or platform.business_date()

@@ -38,7 +38,9 @@ def load(
     context: Context = ctx.obj
     with context.platform() as platform:
         given = date.date() if date else None
-        arrived = stages.receive(platform, feed, files, given) if files else stages.arrive(platform, feed, given)
+        arrived = (
+            stages.receive(platform, feed, files, given) if files else stages.arrive(platform, feed, given, wait=True)
+        )
         for line in arrived.lines():
             console.print(line, markup=False)
         summary = stages.load(platform, feed, given, retry_held=retry_held)

@@ -45,14 +45,28 @@ class CheckResult:
         return self.blocks and not self.passed
 
 
-def record(session: Session, results: Iterable[CheckResult], at: datetime, run_id: int | None = None) -> list[Check]:
-    """Write results down, inside the caller's transaction."""
+def record(
+    session: Session,
+    results: Iterable[CheckResult],
+    business_date: date | None,
+    at: datetime,
+    run_id: int | None = None,
+) -> list[Check]:
+    """Write results down, inside the caller's transaction.
+
+    Args:
+        session: the transaction.
+        results: what was found.
+        business_date: the night, for results that do not name one themselves.
+        at: now.
+        run_id: the stage run that looked.
+    """
     rows = [
         Check(
             run_id=run_id,
             code=r.code,
             subject=r.subject,
-            business_date=r.business_date,
+            business_date=r.business_date or business_date,
             passed=r.passed,
             blocks=r.blocks,
             message=r.message,

@@ -9,11 +9,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from sqlalchemy import func, select, update
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from nightwatt.ledger.book import next_sequence
-from nightwatt.ledger.models import Load, LoadState, Receipt, RejectSummary, SequenceCounter
+from nightwatt.ledger.models import Load, LoadState, Receipt, RejectSummary
 
 
 @dataclass(frozen=True)
@@ -117,21 +117,22 @@ def set_store_version(session: Session, sequences: Sequence[int], version: int) 
 
 
 def watermark(session: Session, feeds: Sequence[str], store_version: int | None = None) -> int:
-    """Return the newest number up to which every load of some feeds is settled.
+    """Return the newest load of some feeds up to which all of them are settled; 0 if there is none.
 
     Settled: ended, and, when a store version is given, merged into it. Whoever remembers "I have seen
     everything up to here" must remember this number and look no further: a load that is still being
     written has a lower number than one that overtook it, and would otherwise never be seen.
     """
-    last = session.scalar(select(SequenceCounter.last_value)) or 0
-    of_feeds = (
-        select(func.min(Load.sequence)).join(Receipt, Receipt.id == Load.receipt_id).where(Receipt.feed.in_(feeds))
-    )
-    open_loads = [session.scalar(of_feeds.where(Load.state == LoadState.WRITING))]
+    of_feeds = select(Load.sequence).join(Receipt, Receipt.id == Load.receipt_id).where(Receipt.feed.in_(feeds))
+    is_open = Load.state == LoadState.WRITING
     if store_version is not None:
         is_outside = Load.store_version.is_(None) | (Load.store_version > store_version)
-        open_loads.append(session.scalar(of_feeds.where(Load.state == LoadState.DONE, is_outside)))
-    return min([last, *(n - 1 for n in open_loads if n is not None)])
+        is_open |= (Load.state == LoadState.DONE) & is_outside
+    settled = of_feeds.where(Load.state == LoadState.DONE)
+    first_open = session.scalar(of_feeds.where(is_open).order_by(Load.sequence).limit(1))
+    if first_open is not None:
+        settled = settled.where(Load.sequence < first_open)
+    return session.scalar(settled.order_by(Load.sequence.desc()).limit(1)) or 0
 
 
 def open_rejects(

@@ -67,7 +67,7 @@ def feeds_of_night(session: Session, business_date: date) -> list[FeedNight]:
         .group_by(Receipt.feed)
         .order_by(Receipt.feed)
     )
-    return [FeedNight(*row) for row in rows]
+    return [FeedNight(*row._tuple()) for row in rows]
 
 
 def reject_reasons(session: Session, business_date: date) -> list[RejectReason]:
@@ -85,7 +85,7 @@ def reject_reasons(session: Session, business_date: date) -> list[RejectReason]:
         .group_by(Receipt.feed, RejectSummary.code, RejectSummary.column_name)
         .order_by(Receipt.feed, func.sum(RejectSummary.open_lines).desc(), RejectSummary.code)
     )
-    return [RejectReason(*row) for row in rows]
+    return [RejectReason(*row._tuple()) for row in rows]
 
 
 def standing_publications(session: Session) -> list[Publication]:

@@ -160,7 +160,7 @@ def night_facts(session: Session, feed: str, business_date: date, median_nights:
     """
     current = by_feed_and_date(session, feed, business_date)
     loaded = [r for r in current if r.state == ReceiptState.LOADED]
-    before = _rows_before(session, feed, business_date, median_nights)
+    before = rows_before(session, feed, business_date, median_nights)
     return NightFacts(
         feed=feed,
         business_date=business_date,
@@ -174,7 +174,8 @@ def night_facts(session: Session, feed: str, business_date: date, median_nights:
     )
 
 
-def _rows_before(session: Session, feed: str, business_date: date, nights: int) -> Sequence[int]:
+def rows_before(session: Session, feed: str, business_date: date, nights: int) -> Sequence[int]:
+    """Return the data rows of the newest loaded nights before one, newest first."""
     rows = session.execute(
         select(func.sum(Receipt.rows_in))
         .where(

@@ -130,8 +130,8 @@ def _reads_input(session: Session, platform: Platform, version: StoreVersion) ->
         version=version.version,
         files=version.files,
         touched_since=touched_since,
-        first_date=version.first_date,
-        last_date=version.last_date,
-        zones=tuple(version.zones),
+        first_date=version.min_read_date,
+        last_date=version.max_read_date,
+        zones=version.zones,
         through_sequence=loads.watermark(session, read_feeds(platform), version.version),
     )

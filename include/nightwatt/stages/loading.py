@@ -14,13 +14,13 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from nightwatt.arrival.landing import landing_path
-from nightwatt.checks.record import CheckResult
+from nightwatt.arrival import landing_path
+from nightwatt.checks import CheckResult, CountedFile, check_completeness, is_complete
 from nightwatt.contracts.feed import Feed
 from nightwatt.errors import TerminalError
 from nightwatt.intake import LoadResult, intake, replay
 from nightwatt.ledger import checks, loads, receipts
-from nightwatt.ledger.models import Receipt
+from nightwatt.ledger.models import Receipt, ReceiptState
 from nightwatt.settings import Settings
 from nightwatt.stages.platform import Platform
 
@@ -125,9 +125,14 @@ def _judge_night(platform: Platform, feed: Feed, business_date: date) -> None:
     """Record whether the night of a feed is complete; only a complete full file may close anything."""
     with platform.ledger.write() as session:
         facts = receipts.night_facts(session, feed.feed, business_date, feed.completeness.median_nights)
-        results = completeness(feed, facts)
+        counted = [
+            CountedFile(r.id, r.rows_in or 0, r.control_rows)
+            for r in receipts.by_feed_and_date(session, feed.feed, business_date)
+            if r.state == ReceiptState.LOADED and r.control_rows is not None
+        ]
+        results = check_completeness(feed, facts, counted)
         checks.record(session, results, business_date, platform.clock())
-        receipts.set_complete(session, feed.feed, business_date, all(r.passed for r in results))
+        receipts.set_complete(session, feed.feed, business_date, is_complete(results))
 
 
 def merge_reads(platform: Platform) -> MergeSummary:

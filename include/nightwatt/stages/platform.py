@@ -47,7 +47,7 @@ class Platform:
             catalog_folder: a catalog of one's own; that of the settings, or the packaged one, otherwise.
             clock: the present instant; `settings.clock_at` or real time otherwise.
         """
-        settings = settings or Settings()  # type: ignore[call-arg]  # every field has a default or comes from the environment
+        settings = settings or Settings()
         if clock is None:
             clock = _running_clock(settings.clock_at) if settings.clock_at else utc_now
         settings.root.mkdir(parents=True, exist_ok=True)

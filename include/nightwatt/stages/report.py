@@ -44,7 +44,7 @@ def night_report(platform: Platform, business_date: date) -> NightReport:
     now = platform.clock()
     with platform.ledger.read() as session:
         feeds = feeds_of_night(session, business_date)
-        report = NightReport(
+        return NightReport(
             business_date=business_date,
             now=now,
             zone=platform.settings.zone,
@@ -56,4 +56,3 @@ def night_report(platform: Platform, business_date: date) -> NightReport:
             findings=failed_checks(session, business_date),
             verdicts=night_verdicts(platform.ledger, platform.catalog, business_date, now, platform.settings.tz),
         )
-    return report

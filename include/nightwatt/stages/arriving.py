@@ -1,0 +1,110 @@
+"""Arriving: look into the inbound folder, take in what is whole, say what is still missing.
+
+Belongs here: calling arrival with the catalog's other feeds in view, and recording the run when something
+came. Does not belong here: judging files (arrival) and deadlines (alerting).
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from nightwatt import arrival
+from nightwatt.contracts.feed import Feed
+from nightwatt.stages.platform import Platform
+
+
+@dataclass(frozen=True)
+class Arrivals:
+    """What one look found, in names and reasons."""
+
+    feed: str
+    new: tuple[str, ...]
+    held: tuple[tuple[str, str], ...]
+    known: tuple[str, ...]
+    waiting: tuple[tuple[str, str], ...]
+    refused: tuple[tuple[str, str], ...]
+    unknown: tuple[tuple[str, str], ...]
+
+    def lines(self) -> Iterator[str]:
+        """Yield what an operator wants to read, one line a file."""
+        yield from (f"received  {name}" for name in self.new)
+        yield from (f"on hold   {name}: {why}" for name, why in self.held)
+        yield from (f"known     {name}" for name in self.known)
+        yield from (f"waiting   {name}: {why}" for name, why in self.waiting)
+        yield from (f"refused   {name}: {why}" for name, why in self.refused)
+        yield from (f"unknown   {name}: {why}" for name, why in self.unknown)
+
+
+@dataclass(frozen=True)
+class Expected:
+    """How far a feed is for a night; what the arrival sensor asks for."""
+
+    feed: str
+    is_ready: bool
+    reason: str
+    arrived: int
+    expected_at_least: int
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return counts and the reason."""
+        return asdict(self)
+
+
+def arrive(platform: Platform, feed_name: str, business_date: date | None = None, *, wait: bool = False) -> Arrivals:
+    """Take in every whole file of a feed. Does nothing for files already received.
+
+    Args:
+        platform: the home.
+        feed_name: the feed.
+        business_date: only files of this night; all otherwise.
+        wait: where a rule needs two looks, wait in between instead of leaving the second to the next call.
+    """
+    feed = platform.catalog.feed(feed_name)
+    found = arrival.arrive(
+        feed,
+        platform.settings,
+        platform.ledger,
+        business_date=business_date,
+        look_again=time.sleep if wait else None,
+        neighbours=_neighbours(platform, feed),
+    )
+    return _summary(feed, found)
+
+
+def receive(platform: Platform, feed_name: str, files: Sequence[Path], business_date: date | None = None) -> Arrivals:
+    """Take in files that an operator names, wherever they lie; the operator vouches that they are whole."""
+    feed = platform.catalog.feed(feed_name)
+    found = arrival.receive(files, feed, platform.settings, platform.ledger, business_date=business_date)
+    return _summary(feed, found)
+
+
+def expectation(platform: Platform, feed_name: str, business_date: date) -> Expected:
+    """Take in what has come and say whether a night of the feed is all there."""
+    feed = platform.catalog.feed(feed_name)
+    arrive(platform, feed_name, business_date)
+    state = arrival.expected(
+        feed, business_date, platform.ledger, platform.settings, neighbours=_neighbours(platform, feed)
+    )
+    arrived = len(state.arrived)
+    return Expected(feed_name, state.is_ready, state.reason, arrived, arrived + state.missing)
+
+
+def _neighbours(platform: Platform, feed: Feed) -> list[Feed]:
+    return [f for name, f in platform.catalog.feeds.items() if name != feed.feed]
+
+
+def _summary(feed: Feed, found: arrival.Arrived) -> Arrivals:
+    return Arrivals(
+        feed=feed.feed,
+        new=tuple(r.file_name for r in found.new if not r.message),
+        held=tuple((r.file_name, r.message) for r in found.new if r.message),
+        known=tuple(found.known),
+        waiting=tuple(found.waiting),
+        refused=tuple((name, str(error)) for name, error in found.refused),
+        unknown=tuple(found.unknown),
+    )

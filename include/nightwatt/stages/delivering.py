@@ -1,0 +1,103 @@
+"""Delivering: what the partner does not have yet, from the publication readers see.
+
+Belongs here: opening the published warehouse and telling delivery which publication it is. Does not belong
+here: the file and the sending (delivery).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, date
+from typing import Any
+
+import duckdb
+
+from nightwatt.delivery.courier import nowhere
+from nightwatt.delivery.deliver import PublicationFacts
+from nightwatt.delivery.deliver import deliver as send
+from nightwatt.errors import TerminalError
+from nightwatt.stages.platform import Platform
+from nightwatt.warehouse import published
+
+_DOMAIN = "usage"
+"""The domain whose publication interval files are made from."""
+
+
+@dataclass(frozen=True)
+class SentFile:
+    """One file the partner has."""
+
+    name: str
+    rows: int
+    size_bytes: int
+    sha256: str
+    remote_path: str
+
+
+@dataclass(frozen=True)
+class DeliverSummary:
+    """What delivering did."""
+
+    delivery: str
+    outcome: str  # sent, already, nothing_new
+    message: str
+    files: tuple[SentFile, ...]
+
+    @property
+    def is_new(self) -> bool:
+        """Whether anything was sent by this call."""
+        return self.outcome == "sent"
+
+    def lines(self) -> Iterator[str]:
+        """Yield what an operator wants to read."""
+        yield f"{self.delivery}: {self.message}"
+        for f in self.files:
+            yield f"  {f.name}: {f.rows:,} rows, {f.size_bytes:,} bytes, sha256 {f.sha256[:12]}, at {f.remote_path}"
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return names, counts and hashes."""
+        files = [{"name": f.name, "rows": f.rows, "bytes": f.size_bytes, "sha256": f.sha256} for f in self.files]
+        return {"delivery": self.delivery, "outcome": self.outcome, "message": self.message, "files": files}
+
+
+def deliver(
+    platform: Platform, delivery_name: str, business_date: date, at: Callable[[str], None] = nowhere
+) -> DeliverSummary:
+    """Write, check and send a delivery's file; the second time, say that it was sent.
+
+    Args:
+        platform: the home.
+        delivery_name: the delivery.
+        business_date: the night.
+        at: called at each named step of the courier (tests end the process there).
+    """
+    contract = platform.catalog.delivery(delivery_name)
+    with (
+        platform.ledger.run("deliver", delivery_name, business_date, platform.started_by),
+        published(platform.settings) as con,
+    ):
+        result = send(
+            contract,
+            platform.settings,
+            platform.ledger,
+            con,
+            _publication(con),
+            business_date,
+            at=at,
+        )
+    files = tuple(SentFile(r.file_name, r.rows, r.size_bytes, r.sha256, r.remote_path) for r in result.receipts)
+    return DeliverSummary(delivery_name, result.outcome.value, result.message, files)
+
+
+def _publication(con: duckdb.DuckDBPyConnection) -> PublicationFacts:
+    """Read which publication the open file is, so that facts and rows cannot drift apart."""
+    row = con.execute(
+        "SELECT sequence, through_sequence, published_at FROM publication WHERE domain = ?", [_DOMAIN]
+    ).fetchone()
+    if row is None:
+        raise TerminalError(
+            "delivery.nothing_published", "no usage is published yet", "run usage_daily, or `nightwatt publish usage`"
+        )
+    sequence, through, at = row
+    return PublicationFacts(sequence, through, at if at.tzinfo else at.replace(tzinfo=UTC))
