@@ -121,11 +121,11 @@ def receive(
         for path in paths:
             visit = _Visit(feed, settings, ledger, LocalFolder(path.parent), memory, copies)
             try:
-                ready = Judged(_named(path, feed), today, None, Whole())
+                candidate = _named(path, feed)
             except TerminalError as e:
                 arrived.refused.append((shown(path.name), e))
                 continue
-            visit.take([Judged(ready.candidate, ready.candidate.named_date or today, None, Whole())], arrived)
+            visit.take([Judged(candidate, candidate.named_date or today, None, Whole())], arrived)
     return arrived
 
 

@@ -200,9 +200,16 @@ def is_recoded(encoding: str) -> bool:
 
 def _as_utf8(chunks: Iterator[bytes], encoding: str) -> Iterator[bytes]:
     decoder = codecs.getincrementaldecoder(encoding)(errors="replace")
-    for chunk in chunks:
-        yield decoder.decode(chunk).encode("utf-8", "replace")
-    yield decoder.decode(b"", final=True).encode("utf-8", "replace")
+    try:
+        for chunk in chunks:
+            yield decoder.decode(chunk).encode("utf-8", "replace")
+        yield decoder.decode(b"", final=True).encode("utf-8", "replace")
+    except UnicodeError as e:  # wide text without its mark, where the encoding's name does not say the order
+        raise TerminalError(
+            "file.encoding",
+            f"the file has no byte order mark, the contract says {encoding}",
+            f"ask the sender for the mark, or name the order in `format.encoding`, such as {encoding}-le",
+        ) from e
 
 
 def _bom(head: bytes) -> str | None:

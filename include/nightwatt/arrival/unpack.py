@@ -21,6 +21,7 @@ CHUNK = 1 << 20
 _PACKED = 1 << 16
 
 _MAGIC = {"gz": b"\x1f\x8b", "zst": b"\x28\xb5\x2f\xfd", "zip": b"PK\x03\x04"}
+_EMPTY_ZIP = b"PK\x05\x06"
 _NAMES = {"gz": "gzip", "zst": "Zstandard", "zip": "zip", "plain": "plain text"}
 
 _GZIP_ERROR = cast("type[Exception]", igzip_lib.IsalError)  # the stubs declare an instance
@@ -59,6 +60,7 @@ def _check_magic(path: Path, compression: str) -> None:
     with path.open("rb") as file:
         head = file.read(4)
     found = next((kind for kind, magic in _MAGIC.items() if head.startswith(magic)), "plain")
+    found = "zip" if head == _EMPTY_ZIP else found
     wanted = _MAGIC.get(compression, b"")
     if found == compression or (compression != "plain" and wanted.startswith(head)):  # or too short to tell
         return
