@@ -16,7 +16,16 @@ from nightwatt.contracts.catalog import Catalog, load_catalog
 from nightwatt.settings import Settings
 from nightwatt.stages import Platform
 
-console = Console(soft_wrap=True, highlight=False)
+_PIPED_WIDTH = 160
+
+
+def make_console() -> Console:
+    """Return a console that fits the terminal, and a wide one where there is none (pipes, logs)."""
+    console = Console(highlight=False)
+    return console if console.is_terminal else Console(highlight=False, width=_PIPED_WIDTH)
+
+
+console = make_console()
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ Belongs here: layout of a `NightReport` for a terminal. Does not belong here: an
 from __future__ import annotations
 
 from datetime import date, datetime
+from itertools import groupby
 from zoneinfo import ZoneInfo
 
 from rich.console import Console
@@ -71,18 +72,21 @@ def _feeds(report: NightReport, console: Console) -> None:
 def _rejects(report: NightReport, console: Console) -> None:
     if not report.rejects:
         return
-    table = _table("put aside", "lines", "code", "column", "look at", numbers=(1,))
-    for r in report.rejects:
-        table.add_row(r.feed, f"{r.lines:,}", r.code, r.column or "", f"nightwatt rejects show {r.receipt_id}")
+    table = _table("put aside", "lines", "why", "look at", numbers=(1,))
+    for (feed, receipt), group in groupby(report.rejects, key=lambda r: (r.feed, r.receipt_id)):
+        reasons = list(group)
+        why = ", ".join(f"{r.code.removeprefix('row.')} {r.column or ''}".strip() for r in reasons)
+        table.add_row(feed, f"{sum(r.lines for r in reasons):,}", why, f"nightwatt rejects show {receipt}")
     console.print(table)
     console.print()
 
 
 def _published(report: NightReport, console: Console) -> None:
     table = _table("published", "rows", "publication", "as of", numbers=(1, 2))
-    for publication in report.publications:
-        for name, rows in sorted((publication.tables or {}).items()):
-            table.add_row(name, f"{rows:,}", str(publication.sequence), f"{publication.as_of}")
+    newest = {name: p for p in sorted(report.publications, key=lambda p: p.sequence) for name in p.tables or {}}
+    for name, publication in sorted(newest.items()):
+        rows = (publication.tables or {})[name]
+        table.add_row(name, f"{rows:,}", str(publication.sequence), f"{publication.as_of}")
     if report.publications:
         console.print(table)
     else:

@@ -69,12 +69,12 @@ def build(
             console.print(f"{name}: {summary.reason}; {summary.nodes} dbt nodes in {summary.seconds:.1f} s")
 
 
-def publish(ctx: typer.Context, domain: Domain = None, as_of: Day = None) -> None:
+def publish(ctx: typer.Context, domain: Domain = None, date: Day = None) -> None:
     """Publish the marts: built aside, checked, swapped in."""
     context: Context = ctx.obj
     with context.platform() as platform:
         for name in _domains(domain):
-            summary = stages.publish(platform, name, _day(platform, as_of))
+            summary = stages.publish(platform, name, _day(platform, date))
             what = "published" if summary.is_new else "nothing changed since publication"
             console.print(f"{name}: {what} {summary.sequence}, as of {summary.as_of}, {len(summary.tables)} tables")
 
