@@ -5,9 +5,8 @@
     name and type of what is read. Within a build that holds both, the reference orders them as usual.
 -#}
 {% macro built_or_empty(model_relation, columns) -%}
-    {%- set relation = load_relation(model_relation) if execute else model_relation -%}
-    {%- if relation -%}
-        select {{ columns.keys() | join(', ') }} from {{ relation }}
+    {%- if not execute or load_relation(model_relation) -%}
+        select {{ columns.keys() | join(', ') }} from {{ model_relation }}
     {%- else -%}
         select {% for name, type in columns.items() %}null::{{ type }} as {{ name }}{{ ', ' if not loop.last }}{% endfor %} where false
     {%- endif -%}

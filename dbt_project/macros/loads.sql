@@ -7,7 +7,7 @@
 -#}
 {% macro built_loads() -%}
     {%- set relation = adapter.get_relation(
-        database=this.database, schema='intermediate', identifier='int_ccb__built_loads'
+        database=target.database, schema='intermediate', identifier='int_ccb__built_loads'
     ) if execute else none -%}
     {%- if relation -%}
         (select load_sequence from {{ relation }})

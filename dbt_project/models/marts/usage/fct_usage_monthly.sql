@@ -47,8 +47,12 @@ rolled_up as (
         min(commodity) as commodity,
         min(zone) as zone,
         sum(usage_quantity) as usage_quantity,
-        max(case when peak_interval_quantity is not null then row(peak_interval_quantity, -epoch_us(peak_interval_at)) end)
-            as peak,
+        max(
+            case
+                when peak_interval_quantity is not null
+                    then row(peak_interval_quantity, -epoch_us(peak_interval_at))
+            end
+        ) as peak,
         count(*) filter (where reads_received > 0) as days_present,
         sum(reads_received) as reads_received,
         sum(reads_expected) as reads_expected,

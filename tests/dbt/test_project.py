@@ -1,0 +1,103 @@
+"""The project as a whole: it builds from nothing, and its documentation leaves nothing out."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from nightwatt.contracts.catalog import load_catalog
+from tests.dbt.scratch import Scratch
+
+PERSONAL_CLASSES = {"none", "identifier", "identity", "location", "financial", "consumption", "sensitive"}
+MARTS = {
+    "dim_customer", "dim_account", "dim_premise", "dim_service_point", "dim_meter", "fct_bills",
+    "fct_usage_daily", "fct_usage_monthly", "ops_receipts", "ops_loads", "ops_rejects", "ops_checks",
+    "ops_publications", "ops_deliveries", "ops_runs",
+}  # fmt: skip
+
+
+@pytest.fixture
+def manifest(scratch: Scratch) -> dict[str, Any]:
+    path = scratch.folder / "target" / "manifest.json"
+    if not path.exists():
+        scratch.build("tag:ops")
+    parsed: dict[str, Any] = json.loads(path.read_text("utf-8"))
+    return parsed
+
+
+def _models(manifest: dict[str, Any], layer: str) -> list[dict[str, Any]]:
+    return [n for n in manifest["nodes"].values() if n["resource_type"] == "model" and n["fqn"][1] == layer]
+
+
+def test_an_empty_lake_builds_and_every_unit_test_passes(scratch: Scratch) -> None:
+    statuses = scratch.dbt("build")
+    assert set(statuses.values()) <= {"success", "pass"}
+    assert MARTS <= set(statuses)
+
+
+@pytest.mark.parametrize("chain", [("tag:usage", "tag:billing"), ("tag:billing", "tag:usage")])
+def test_either_chain_of_the_night_may_be_the_first(scratch: Scratch, chain: tuple[str, str]) -> None:
+    scratch.load("ccb_sp", [{"sp_id": "0000000001"}, {"sp_id": "0000000002"}])
+    scratch.merge([{"service_point_id": "0000000001"}, {"service_point_id": "0000000003"}])
+    first = scratch.build(chain[0], "tag:ops", full=True)
+    assert "dim_service_point" in first
+    assert ("fct_bills" in first) == (chain[0] == "tag:billing")
+    scratch.build(chain[1], "tag:ops", full=True)
+    points = scratch.rows(
+        "select service_point_id, is_in_customer_system, has_reads from marts.dim_service_point order by 1"
+    )
+    assert [tuple(p.values()) for p in points] == [
+        ("0000000001", True, True),
+        ("0000000002", True, False),
+        ("0000000003", False, True),
+    ]
+
+
+def test_every_mart_says_what_it_is_and_classes_every_column(manifest: dict[str, Any]) -> None:
+    marts = _models(manifest, "marts")
+    assert {m["name"] for m in marts} == MARTS
+    faults = []
+    for model in marts:
+        name, meta = model["name"], model["config"]["meta"]
+        if not model["config"]["contract"]["enforced"]:
+            faults.append(f"{name}: contract is not enforced")
+        if not model["description"].startswith("One row per"):
+            faults.append(f"{name}: the description does not start with the grain")
+        if not {"owner", "deadline_tier"} <= set(meta):
+            faults.append(f"{name}: owner or deadline tier is missing")
+        for column in model["columns"].values():
+            about = column["config"]["meta"]
+            if not column["description"] or not column["data_type"] or not about.get("source"):
+                faults.append(f"{name}.{column['name']}: description, type or source is missing")
+            if about.get("personal") not in PERSONAL_CLASSES:
+                faults.append(f"{name}.{column['name']}: personal-data class {about.get('personal')!r}")
+    assert faults == []
+
+
+def test_every_staging_column_has_a_personal_class(manifest: dict[str, Any]) -> None:
+    faults = [
+        f"{model['name']}.{column['name']}"
+        for model in _models(manifest, "staging")
+        for column in model["columns"].values()
+        if column["config"]["meta"].get("personal") not in PERSONAL_CLASSES
+    ]
+    assert faults == []
+
+
+def test_every_mart_with_a_rule_has_a_unit_test(manifest: dict[str, Any]) -> None:
+    tested = {t["model"] for t in manifest["unit_tests"].values()}
+    assert {m for m in MARTS if not m.startswith("ops_")} <= tested
+
+
+def test_verification_secrets_have_no_place_to_land(manifest: dict[str, Any]) -> None:
+    account = load_catalog().feed("ccb_acct")
+    assert [c.field for c in account.columns if c.name == "ALERT_INFO"] == [None]
+    assert not [n for n in manifest["nodes"].values() if "alert_info" in (n.get("raw_code") or "").lower()]
+
+
+def test_personal_fields_of_the_feeds_are_marked() -> None:
+    feeds = load_catalog().feeds
+    marked = {(n, c.field) for n, f in feeds.items() if f.system == "ccb" for c in f.columns if c.personal}
+    assert marked >= {("ccb_per_name", "entity_name"), ("ccb_prem", "address1"), ("ccb_per", "ls_sl_flg")}
