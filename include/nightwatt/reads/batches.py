@@ -12,7 +12,7 @@ import re
 import shutil
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 
@@ -124,28 +124,38 @@ def _run(con: duckdb.DuckDBPyConnection, job: Job, number: int, batch: Batch) ->
     folder = job.work / f"{number:06d}"
     folder.mkdir(parents=True)
     candidates, candidate_count = _candidates(job, batch)
-    made = _write(con, folder, batch, candidates)
-    measured = _measure(con, job, made)
-    stored = {cell.key: cell.stored for cell in batch.cells if cell.stored}
-    same = {key for key, m in measured.items() if _is_same(m, stored.get(key))}
-    new = {key: m.partition for key, m in measured.items() if key not in same}
-    row_count = sum(m.partition.row_count for m in measured.values())
-    inserted = row_count - sum(p.row_count for p in stored.values())
-    changed = sum(m.changed for m in measured.values())
+    write = _write_cell if len(batch.cells) == 1 else _write_cells
+    outcomes = write(con, job, folder, batch, candidates)
+    new = {outcome.key: outcome for outcome in outcomes if outcome.path}
+    row_count = sum(outcome.row_count for outcome in outcomes)
+    inserted = row_count - sum(cell.stored.row_count for cell in batch.cells if cell.stored)
+    changed = sum(outcome.changed for outcome in outcomes)
     if changed:
-        _write_touched(con, job, number, batch, list(made.values()))
+        _write_touched(con, job, number, batch, [o.path for o in new.values() if o.path])
     conflicts = 0
     if candidate_count is None or candidate_count > row_count:
         conflicts = _write_conflicts(con, job, number, candidates)
-    for key, partition in new.items():
-        _settle(made[key], job.root / partition.path)
+    same = {outcome.key for outcome in outcomes} - new.keys()
+    gone = tuple(cell.key for cell in batch.cells if cell.stored and cell.key not in same)
+    partitions = tuple(_settle(job, outcome) for outcome in new.values())
     shutil.rmtree(folder)
-    gone = tuple(key for key in stored if key not in same)
-    return Written(tuple(new.values()), gone, inserted, changed - inserted, conflicts)
+    return Written(partitions, gone, inserted, changed - inserted, conflicts)
 
 
-def _is_same(measured: _Measured, stored: Partition | None) -> bool:
-    return stored is not None and not measured.changed and measured.partition.row_count == stored.row_count
+@dataclass(frozen=True)
+class _Outcome:
+    """The rows of one cell after the merge; `path` is None where its present data file holds just these."""
+
+    key: CellKey
+    row_count: int
+    changed: int
+    min_service_point_id: str
+    max_service_point_id: str
+    zones: tuple[str, ...]
+    path: Path | None
+
+    def is_same_as(self, stored: Partition | None) -> bool:
+        return stored is not None and not self.changed and self.row_count == stored.row_count
 
 
 def _candidates(job: Job, batch: Batch) -> tuple[str, int | None]:
@@ -184,52 +194,59 @@ def _present_files(job: Job, load: LakeLoad, dates: Sequence[date]) -> list[Path
     return [path for name in load.files if (path := Path(os.path.normpath(job.root / name))).exists()]
 
 
-def _write(con: duckdb.DuckDBPyConnection, folder: Path, batch: Batch, candidates: str) -> dict[CellKey, Path]:
-    """Write the rows that stay, one file per cell; return the files by cell."""
+def _write_cell(
+    con: duckdb.DuckDBPyConnection, job: Job, folder: Path, batch: Batch, candidates: str
+) -> list[_Outcome]:
+    """Write a single cell straight from the sort."""
+    (cell,) = batch.cells
+    path = folder / "cell.parquet"
+    query = latest.latest_sql(candidates, has_stored=cell.stored is not None)
+    con.execute(f"COPY ({query}) TO {duck.text(path)} ({_COPY})")
+    (outcome,) = _outcomes(con, job, batch, lake_sql([path]))
+    return [outcome if outcome.is_same_as(cell.stored) else replace(outcome, path=path)]
+
+
+def _write_cells(
+    con: duckdb.DuckDBPyConnection, job: Job, folder: Path, batch: Batch, candidates: str
+) -> list[_Outcome]:
+    """Sort many cells at once, then write those that changed, each by its date.
+
+    Not with COPY and PARTITION_BY: that does not keep the order of rows within a partition.
+    """
     has_stored = any(cell.stored for cell in batch.cells)
-    if len(batch.cells) == 1:
-        path = folder / "cell.parquet"
-        con.execute(f"COPY ({latest.latest_sql(candidates, has_stored=has_stored)}) TO {duck.text(path)} ({_COPY})")
-        return {batch.cells[0].key: path}
     if batch.is_linked:
         query = latest.latest_sql(candidates, has_stored=has_stored)
         query = f"SELECT * FROM ({query}) ORDER BY read_date, {', '.join(READ_KEY)}"
     else:
         query = latest.latest_sql(candidates, has_stored=has_stored, first=("read_date",))
-    con.execute(
-        f"COPY ({query}) TO {duck.text(folder)} "
-        f"({_COPY}, PARTITION_BY (read_date), WRITE_PARTITION_COLUMNS true, OVERWRITE_OR_IGNORE true)"
-    )
-    found = {date.fromisoformat(p.name.partition("=")[2]): list(p.iterdir()) for p in folder.iterdir()}
-    # Rows come by date and from one thread, so a date is never opened twice.
-    return {(day, batch.range_number): path for day, (path,) in sorted(found.items())}
+    con.execute(f"CREATE TEMP TABLE staying AS {query}")
+    stored = {cell.key: cell.stored for cell in batch.cells}
+    outcomes = _outcomes(con, job, batch, "staying")
+    for n, outcome in enumerate(outcomes):
+        if not outcome.is_same_as(stored[outcome.key]):
+            path = folder / f"{n:06d}.parquet"
+            rows = f"SELECT * FROM staying WHERE read_date = DATE {duck.text(outcome.key[0])}"
+            con.execute(f"COPY ({rows}) TO {duck.text(path)} ({_COPY})")
+            outcomes[n] = replace(outcome, path=path)
+    con.execute("DROP TABLE staying")
+    return outcomes
 
 
-@dataclass(frozen=True)
-class _Measured:
-    partition: Partition
-    changed: int
-
-
-def _measure(con: duckdb.DuckDBPyConnection, job: Job, made: Mapping[CellKey, Path]) -> dict[CellKey, _Measured]:
-    """Describe the files just written; `changed` counts the rows that came with this merge."""
-    keys = {str(path): key for key, path in made.items()}
+def _outcomes(con: duckdb.DuckDBPyConnection, job: Job, batch: Batch, relation: str) -> list[_Outcome]:
+    """Describe the rows that stay, by read date; `changed` counts those that came with this merge."""
     rows = con.execute(
         f"""
-        SELECT filename, count(*), count(*) FILTER ({job.loads_sql}),
+        SELECT read_date, count(*), count(*) FILTER ({job.loads_sql}),
             min(service_point_id), max(service_point_id), list(DISTINCT zone)
-        FROM {lake_sql(made.values())}
-        GROUP BY filename
+        FROM {relation}
+        GROUP BY read_date
+        ORDER BY read_date
         """
     ).fetchall()
-    measured = {}
-    for name, row_count, changed, low, high, zones in rows:
-        day, number = key = keys[name]
-        path = f"{DATA}/read_date={day}/r{number:03d}-v{job.version:08d}.parquet"
-        size = made[key].stat().st_size
-        partition = Partition(path, day, number, row_count, size, low, high, tuple(sorted(zones)))
-        measured[key] = _Measured(partition, changed)
-    return measured
+    return [
+        _Outcome((day, batch.range_number), row_count, changed, low, high, tuple(sorted(zones)), None)
+        for day, row_count, changed, low, high, zones in rows
+    ]
 
 
 def _write_touched(con: duckdb.DuckDBPyConnection, job: Job, number: int, batch: Batch, made: Sequence[Path]) -> None:
@@ -257,9 +274,24 @@ def _write_conflicts(con: duckdb.DuckDBPyConnection, job: Job, number: int, cand
     return count
 
 
-def _settle(made: Path, path: Path) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    made.replace(path)
+def _settle(job: Job, outcome: _Outcome) -> Partition:
+    """Give a written file its lasting name."""
+    assert outcome.path is not None  # noqa: S101  (the caller took only these)
+    day, number = outcome.key
+    name = f"{DATA}/read_date={day}/r{number:03d}-v{job.version:08d}.parquet"
+    (job.root / name).parent.mkdir(parents=True, exist_ok=True)
+    size = outcome.path.stat().st_size
+    outcome.path.replace(job.root / name)
+    return Partition(
+        path=name,
+        read_date=day,
+        range_number=number,
+        row_count=outcome.row_count,
+        size_bytes=size,
+        min_service_point_id=outcome.min_service_point_id,
+        max_service_point_id=outcome.max_service_point_id,
+        zones=outcome.zones,
+    )
 
 
 def gather(con: duckdb.DuckDBPyConnection, parts: Sequence[Path], path: Path, columns: Mapping[str, str]) -> None:

@@ -210,8 +210,8 @@ class ReadsStore:
         with duck.memory_engine(self._settings) as con:
             plan.check_columns(con, paths)
             version = self._make(con, before, number, paths, loads, ignored)
-        manifest.switch(version)
         shutil.rmtree(self._work, ignore_errors=True)
+        manifest.switch(version)
         result = version.result
         self._log.info(
             "reads merged",

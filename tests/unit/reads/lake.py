@@ -56,7 +56,8 @@ def read(load: int = 1, **changes: Any) -> Row:
         "receipt_id": load,
         "load_sequence": load,
     } | changes
-    row.setdefault("read_date", local_date(row["interval_start_at"], row["zone"]))
+    if "read_date" not in row:
+        row["read_date"] = local_date(row["interval_start_at"], row["zone"])
     return {name: row[name] for name in SCHEMA}
 
 
