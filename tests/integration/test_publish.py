@@ -5,13 +5,12 @@ The warehouse here is written by `made_by_hand` instead of dbt, so that every ta
 
 from __future__ import annotations
 
-import multiprocessing
+import json
 import os
 import signal
 import subprocess
 import sys
 import textwrap
-import time
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -296,44 +295,54 @@ def test_an_interrupted_number_that_was_overtaken_is_closed(settings: Settings, 
     assert rows == [(1, "refused"), (2, "published"), (3, "published")]
 
 
-def _read_in_a_loop(home: Path, stop: Any, answer: Any) -> None:
-    settings = Settings(home=home, memory_limit="200MB", threads=1)
-    counts: list[int] = []
-    longest = 0.0
-    try:
-        while not stop.is_set():
-            started = time.monotonic()
-            with warehouse.published(settings) as con:
-                rows, through = con.execute(
-                    "select (select count(*) from fct_usage_daily), (select through_sequence from publication)"
-                ).fetchone()
-            longest = max(longest, time.monotonic() - started)
-            assert rows == through  # one version, never a mixture
-            counts.append(rows)
-        answer.put((counts, longest, None))
-    except Exception as e:
-        answer.put((counts, longest, repr(e)))
+READING = textwrap.dedent(
+    """
+    import json, os, sys, time
+    from pathlib import Path
+    sys.path[:0] = sys.argv[1].split(os.pathsep)
+    from nightwatt.settings import Settings
+    from nightwatt.warehouse import published
+    settings = Settings(home=Path(sys.argv[2]), memory_limit="200MB", threads=1)
+    stop = Path(sys.argv[3])
+    seen, longest = [], 0.0
+    print("ready", flush=True)
+    while not stop.exists():
+        started = time.monotonic()
+        with published(settings) as con:
+            found = con.execute(
+                "select (select count(*) from fct_usage_daily), (select through_sequence from publication)"
+            ).fetchone()
+        longest = max(longest, time.monotonic() - started)
+        seen.append(found)
+    print(json.dumps({"seen": seen, "longest": longest}))
+    """
+)
 
 
-def test_readers_are_never_blocked_and_never_see_a_mixture(settings: Settings, ledger: Ledger) -> None:
+def test_readers_are_never_blocked_and_never_see_a_mixture(settings: Settings, ledger: Ledger, tmp_path: Path) -> None:
     def night(n: int) -> None:
         made_by_hand(settings, n, f"select 'S' || i, date '2026-03-01', i from range({n}) t(i)")
         publish("usage", NIGHT, USAGE, settings, ledger, terms=Terms(grace=timedelta(0), keep=3))
 
     night(100)
-    context = multiprocessing.get_context("spawn")
-    stop, answer = context.Event(), context.Queue()
-    process = context.Process(target=_read_in_a_loop, args=(settings.home, stop, answer))
-    process.start()
-    for n in range(101, 121):
-        night(n)
-    time.sleep(0.5)
-    stop.set()
-    counts, longest, error = answer.get(timeout=30)
-    process.join(30)
-    assert error is None
-    assert counts == sorted(counts) and len(counts) > 5
-    assert longest < 10
+    stop = tmp_path / "stop"
+    with subprocess.Popen(
+        [sys.executable, "-c", READING, os.pathsep.join(sys.path), str(settings.home), str(stop)],
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as reader:
+        assert reader.stdout is not None
+        assert reader.stdout.readline() == "ready\n"
+        for n in range(101, 121):
+            night(n)
+        stop.touch()
+        answer = json.loads(reader.stdout.readline())
+    assert reader.returncode == 0
+    assert all(rows == through for rows, through in answer["seen"])  # one version, never a mixture
+    counts = [rows for rows, _ in answer["seen"]]
+    assert counts == sorted(counts)
+    assert len(set(counts)) > 3
+    assert answer["longest"] < 10
 
 
 def test_an_open_reader_keeps_its_version_and_a_new_one_sees_the_next(settings: Settings, ledger: Ledger) -> None:

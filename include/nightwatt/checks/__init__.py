@@ -5,7 +5,7 @@ here: looking facts up (the caller does), recording results (`nightwatt.ledger.c
 room makes of its own work (a publication's).
 """
 
-from nightwatt.checks.completeness import FileFacts, NightFacts, check_completeness, is_complete
+from nightwatt.checks.completeness import CountedFile, check_completeness, is_complete
 from nightwatt.ledger.checks import CheckResult
 
-__all__ = ["CheckResult", "FileFacts", "NightFacts", "check_completeness", "is_complete"]
+__all__ = ["CheckResult", "CountedFile", "check_completeness", "is_complete"]

@@ -8,44 +8,27 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import date
-from statistics import median
 
 from nightwatt.contracts.feed import Feed
 from nightwatt.ledger.checks import CheckResult
+from nightwatt.ledger.receipts import NightFacts
 
 
 @dataclass(frozen=True)
-class FileFacts:
-    """One file of the night as the ledger has it."""
+class CountedFile:
+    """A file whose sender says how many rows it holds."""
 
     receipt_id: int
     rows_in: int  # data rows found in it
-    control_rows: int | None = None  # rows the sender says it sent
+    control_rows: int  # rows the sender says it sent
 
 
-@dataclass(frozen=True)
-class NightFacts:
-    """What is known of a feed's night, and of the loaded nights before it."""
+def check_completeness(feed: Feed, night: NightFacts, counted: Sequence[CountedFile] = ()) -> list[CheckResult]:
+    """Return one result for each completeness rule of a feed's contract that can be judged.
 
-    business_date: date
-    files: Sequence[FileFacts]  # standing ones: a superseded file does not count
-    earlier_rows: Sequence[int] = ()  # data rows of earlier loaded nights, newest first
-
-    @property
-    def rows(self) -> int:
-        """Data rows of the night."""
-        return sum(f.rows_in for f in self.files)
-
-
-def check_completeness(feed: Feed, night: NightFacts) -> list[CheckResult]:
-    """Return one result for each completeness rule of a feed's contract."""
-    return [
-        _files(feed, night),
-        _min_rows(feed, night),
-        *_median_share(feed, night),
-        *_control_rows(feed, night),
-    ]
+    None of them blocks: an incomplete night is loaded and published, and closes nothing.
+    """
+    return [_files(feed, night), _min_rows(feed, night), *_median_share(feed, night), *_counts(feed, night, counted)]
 
 
 def is_complete(results: Sequence[CheckResult]) -> bool:
@@ -55,16 +38,16 @@ def is_complete(results: Sequence[CheckResult]) -> bool:
 
 def _files(feed: Feed, night: NightFacts) -> CheckResult:
     least, most = feed.arrival.min_files, feed.arrival.max_files
-    count = len(night.files)
-    passed = least <= count and (most is None or count <= most)
+    passed = least <= night.files_loaded == night.files and (most is None or night.files <= most)
     wanted = f"at least {least}" if most is None else f"{least} to {most}"
     return CheckResult(
         "feed.file_count",
         feed.feed,
         passed,
         False,
-        f"{feed.feed} of {night.business_date}: {count} file(s) came, {wanted} should",
-        {"files": count, "min_files": least, "max_files": most},
+        f"{feed.feed} of {night.business_date}: {night.files} file(s) came and {night.files_loaded} of them are "
+        f"loaded; {wanted} should",
+        {"files": night.files, "loaded": night.files_loaded, "min_files": least, "max_files": most},
         night.business_date,
     )
 
@@ -74,10 +57,10 @@ def _min_rows(feed: Feed, night: NightFacts) -> CheckResult:
     return CheckResult(
         "feed.rows_below_minimum",
         feed.feed,
-        night.rows >= least,
+        night.rows_in >= least,
         False,
-        f"{feed.feed} of {night.business_date}: {night.rows} rows came, at least {least} should",
-        {"rows": night.rows, "min_rows": least},
+        f"{feed.feed} of {night.business_date}: {night.rows_in} rows came, at least {least} should",
+        {"rows": night.rows_in, "min_rows": least},
         night.business_date,
     )
 
@@ -85,26 +68,24 @@ def _min_rows(feed: Feed, night: NightFacts) -> CheckResult:
 def _median_share(feed: Feed, night: NightFacts) -> Iterator[CheckResult]:
     """Compare with the trailing median; says nothing while there is no earlier night."""
     least = feed.completeness.min_pct_of_median
-    earlier = list(night.earlier_rows[: feed.completeness.median_nights])
-    if least is None or not earlier:
+    usual = night.median_rows
+    if least is None or usual is None:
         return
-    usual = median(earlier)
-    share = 100 * night.rows / usual if usual else 100.0
+    share = 100 * night.rows_in / usual if usual else 100.0
     yield CheckResult(
         "feed.rows_below_median",
         feed.feed,
         share >= least,
         False,
-        f"{feed.feed} of {night.business_date}: {night.rows} rows are {share:.1f} % of the usual {usual:g}; "
+        f"{feed.feed} of {night.business_date}: {night.rows_in} rows are {share:.1f} % of the usual {usual:g}; "
         f"at least {least:g} % should come",
-        {"rows": night.rows, "median": usual, "nights": len(earlier), "pct": round(share, 3), "min_pct": least},
+        {"rows": night.rows_in, "median": usual, "nights": night.nights, "pct": round(share, 3), "min_pct": least},
         night.business_date,
     )
 
 
-def _control_rows(feed: Feed, night: NightFacts) -> Iterator[CheckResult]:
+def _counts(feed: Feed, night: NightFacts, counted: Sequence[CountedFile]) -> Iterator[CheckResult]:
     """Compare each file with the sender's own count, where it gives one."""
-    counted = [f for f in night.files if f.control_rows is not None]
     if not counted:
         return
     wrong = [f for f in counted if f.rows_in != f.control_rows]
@@ -113,8 +94,8 @@ def _control_rows(feed: Feed, night: NightFacts) -> Iterator[CheckResult]:
         feed.feed,
         not wrong,
         False,
-        f"{feed.feed} of {night.business_date}: {len(wrong)} of {len(counted)} files do not hold the rows the sender "
-        "counted",
-        {"files": [{"receipt_id": f.receipt_id, "rows_in": f.rows_in, "control_rows": f.control_rows} for f in wrong]},
+        f"{feed.feed} of {night.business_date}: {len(wrong)} of {len(counted)} file(s) do not hold the rows their "
+        "sender counted",
+        {"files": [{"receipt": f.receipt_id, "rows_in": f.rows_in, "control": f.control_rows} for f in wrong]},
         night.business_date,
     )

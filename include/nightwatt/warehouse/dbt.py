@@ -97,8 +97,18 @@ def run_dbt(
     select: Sequence[str] = (),
     variables: Mapping[str, Any] | None = None,
     full_refresh: bool = False,
+    without: Sequence[str] = (),
 ) -> DbtResult:
     """Run one dbt command on the warehouse. The caller holds the writer's lock and no connection.
+
+    Args:
+        settings: the home.
+        command: `build`, `test`, ...
+        held: the writer's lock.
+        select: dbt's node selection; everything otherwise.
+        variables: dbt vars.
+        full_refresh: make incremental models anew.
+        without: resource types left out.
 
     Raises:
         TerminalError: `dbt.failed`, listing failing nodes; `dbt.broken` when dbt could not start.
@@ -106,6 +116,8 @@ def run_dbt(
     if held.path != duck_file.lock_file(settings):
         raise ValueError("run_dbt needs the lock of the warehouse it writes to")
     arguments = [command, *_options(settings, variables), *(["--full-refresh"] if full_refresh else [])]
+    for kind in without:
+        arguments += ["--exclude-resource-type", kind]
     if select:
         arguments += ["--select", *select]
     with _ONE_AT_A_TIME, _environment(settings):
@@ -124,7 +136,7 @@ def _options(settings: Settings, variables: Mapping[str, Any] | None) -> list[st
         *("--project-dir", project, "--profiles-dir", project),
         *("--target-path", str(target_path(settings)), "--log-path", str(settings.root / "dbt" / "logs")),
         *("--log-level", "none", "--log-level-file", "none", "--quiet", "--no-use-colors"),
-        *("--no-send-anonymous-usage-stats", "--no-version-check", "--partial-parse"),
+        *("--no-send-anonymous-usage-stats", "--partial-parse"),
         *("--vars", json.dumps(dict(variables or {}), sort_keys=True)),
     ]
 

@@ -199,13 +199,14 @@ def _is_published(content: publications.Content, scans: Sequence[Scan], previous
         standing.domain, standing.as_of, standing.through_sequence, standing.store_version
     ):
         return False
-    here = {s.table.name: (s.content, s.table.description) for s in scans if s.table.domain == content.domain}
-    there = {
-        name: (t.content, t.description)
-        for name, t in previous.tables.items()
-        if t.domain == content.domain and t.reads_files is None
-    }
-    return here == there
+    copied = {n: t for n, t in previous.tables.items() if t.reads_files is None}
+    gone = {n for n, t in copied.items() if t.domain == content.domain} - {s.table.name for s in scans}
+    return not gone and all(
+        s.table.name in copied
+        and (s.content, s.table.description) == (copied[s.table.name].content, copied[s.table.name].description)
+        for s in scans
+        if s.table.domain == content.domain
+    )
 
 
 def _reads_entry(
@@ -312,7 +313,7 @@ def _conclude(job: _Job, sequence: int, version: Version, results: Sequence[Chec
     )
     error = _refusal(job, sequence, stopping, now) if stopping else None
     with job.ledger.write() as session:
-        checks.record(session, [*results, verdict], now)
+        checks.record(session, [*results, verdict], job.content.as_of, now)
         if error:
             publications.refuse(session, sequence, error.message)
     if error:

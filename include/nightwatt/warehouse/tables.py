@@ -7,7 +7,7 @@ dbt project) and writing them (`data_files.py`).
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -43,8 +43,9 @@ class PublishedTable:
 def published_tables(settings: Settings, domain: str, manifest: Path | None = None) -> list[PublishedTable]:
     """Return what a domain publishes: models in the `marts` folder tagged with it or `ops`, by name.
 
-    A model says in `meta` (or `config.meta`): `partition_by` (a date column), `max_shrink_pct`, and
-    `published: false` to stay inside. Its primary key is that of its contract.
+    A model says in its `meta`: `partition_by` (a date column), `max_shrink_pct`, and `published: false` to
+    stay inside. Its key is `primary_key` there, the primary key of its contract, or the columns of its
+    `unique_combination` test.
 
     Raises:
         TerminalError: `publish.not_built` when dbt has not run yet.
@@ -55,15 +56,16 @@ def published_tables(settings: Settings, domain: str, manifest: Path | None = No
             "publish.not_built", "dbt has not run in this home yet", f"run `nightwatt build {domain}` first"
         )
     nodes = json.loads(path.read_text("utf-8"))["nodes"].values()
-    return sorted(_tables(nodes, domain), key=lambda t: t.name)
+    return sorted(_tables(list(nodes), domain), key=lambda t: t.name)
 
 
-def _tables(nodes: Any, domain: str) -> Iterator[PublishedTable]:
+def _tables(nodes: Sequence[dict[str, Any]], domain: str) -> Iterator[PublishedTable]:
+    tested = {n["attached_node"]: n["test_metadata"]["kwargs"]["columns"] for n in nodes if _tests_a_key(n)}
     for node in nodes:
         if node["resource_type"] != "model" or "marts" not in node["fqn"]:
             continue
-        tags = set(node.get("tags", ())) | set(node.get("config", {}).get("tags", ()))
-        meta = {**node.get("meta", {}), **node.get("config", {}).get("meta", {})}
+        meta = {**node.get("meta", {}), **node["config"].get("meta", {})}
+        tags = {*node.get("tags", ()), *node["config"].get("tags", ())}
         owner = domain if domain in tags else OPS if OPS in tags else None
         if owner is None or not meta.get("published", True):
             continue
@@ -71,20 +73,23 @@ def _tables(nodes: Any, domain: str) -> Iterator[PublishedTable]:
             name=node.get("alias") or node["name"],
             domain=owner,
             schema=node["schema"],
-            primary_key=_primary_key(node),
+            primary_key=tuple(meta.get("primary_key") or _contract_key(node) or tested.get(node["unique_id"], ())),
             partition_by=meta.get("partition_by"),
             description=node.get("description", ""),
             max_shrink_pct=meta.get("max_shrink_pct"),
         )
 
 
-def _primary_key(node: dict[str, Any]) -> tuple[str, ...]:
+def _tests_a_key(node: dict[str, Any]) -> bool:
+    return node["resource_type"] == "test" and (node.get("test_metadata") or {}).get("name") == "unique_combination"
+
+
+def _contract_key(node: dict[str, Any]) -> list[str]:
     for constraint in node.get("constraints", ()):
         if constraint.get("type") == "primary_key":
-            return tuple(constraint.get("columns") or ())
-    single = [
+            return list(constraint.get("columns") or ())
+    return [
         name
         for name, column in node.get("columns", {}).items()
         if any(c.get("type") == "primary_key" for c in column.get("constraints", ()))
     ]
-    return tuple(single)
