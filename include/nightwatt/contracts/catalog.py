@@ -6,8 +6,10 @@ Does not belong here: the grammar itself (`feed.py`, `delivery.py`).
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -81,9 +83,13 @@ def load_catalog(folder: Path | None = None) -> Catalog:
     """Load and validate every contract of a folder (the packaged catalog by default).
 
     Raises:
-        TerminalError: `catalog.invalid`, listing every fault with file, key and remedy.
+        TerminalError: `catalog.absent`; `catalog.invalid`, listing every fault with file, key and remedy.
     """
     folder = folder or PACKAGED
+    if not folder.is_dir():
+        raise TerminalError(
+            "catalog.absent", f"there is no catalog folder {folder}", "correct --catalog or NIGHTWATT_CATALOG"
+        )
     feeds, feed_faults = _load_all(folder / "feeds", Feed, "feed")
     deliveries, delivery_faults = _load_all(folder / "deliveries", Delivery, "delivery")
     faults = feed_faults + delivery_faults
@@ -104,7 +110,10 @@ def check_file(path: Path) -> list[Fault]:
 
 def _load_all(folder: Path, model: type[Model], name_key: str) -> tuple[dict[str, Model], list[Fault]]:
     found: dict[str, Model] = {}
-    faults: list[Fault] = []
+    faults = [
+        Fault(path, "(file)", "is not read: its name does not end in .yaml", f"rename it to {path.stem}.yaml")
+        for path in sorted(folder.glob("*.yml"))
+    ]
     for path in sorted(folder.glob("*.yaml")):
         contract, problems = _load_one(path, model, name_key)
         faults += problems
@@ -113,9 +122,29 @@ def _load_all(folder: Path, model: type[Model], name_key: str) -> tuple[dict[str
     return found, faults
 
 
+class _UniqueKeys(yaml.SafeLoader):
+    """YAML in which a key given twice is a fault; plain YAML lets the last one win without a word."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
+        """Build a mapping, refusing a key given twice."""
+        keys = [key.value for key, _ in node.value if key.tag != "tag:yaml.org,2002:merge"]
+        doubled = [key for n, key in enumerate(keys) if key in keys[:n]]
+        if doubled:
+            raise yaml.constructor.ConstructorError(
+                problem=f"key {doubled[0]} is given twice", problem_mark=node.start_mark
+            )
+        return super().construct_mapping(node, deep)
+
+
+@lru_cache(maxsize=512)
+def _plain(text: str) -> Any:
+    """Return YAML as plain values, not to be changed: each task of a night reads the whole catalog anew."""
+    return yaml.load(text, _UniqueKeys)  # noqa: S506  (a SafeLoader)
+
+
 def _load_one(path: Path, model: type[Model], name_key: str) -> tuple[Model | None, list[Fault]]:
     try:
-        raw = yaml.safe_load(path.read_text("utf-8"))
+        raw = _plain(path.read_text("utf-8"))
     except (yaml.YAMLError, UnicodeDecodeError, OSError) as e:
         return None, [Fault(path, "(file)", f"cannot be read as YAML: {_first_line(e)}", "correct the YAML")]
     if not isinstance(raw, dict):
@@ -123,7 +152,7 @@ def _load_one(path: Path, model: type[Model], name_key: str) -> tuple[Model | No
     try:
         contract = model.model_validate(raw)
     except ValidationError as e:
-        return None, list(_faults(path, e))
+        return None, list(_faults(path, raw, e))
     if raw.get(name_key) != path.stem:
         return None, [
             Fault(path, name_key, f"is {raw.get(name_key)!r}", f"name it like its file: {name_key}: {path.stem}")
@@ -131,17 +160,36 @@ def _load_one(path: Path, model: type[Model], name_key: str) -> tuple[Model | No
     return contract, []
 
 
-def _faults(path: Path, error: ValidationError) -> Iterator[Fault]:
+def _faults(path: Path, raw: object, error: ValidationError) -> Iterator[Fault]:
     for e in error.errors(include_url=False):
-        key = ".".join(str(part) for part in e["loc"]) or "(whole contract)"
+        key = ".".join(_keys(e["loc"], raw)) or "(whole contract)"
         yield Fault(path, key, e["msg"].removeprefix("Value error, "), _remedy(e["type"], e.get("ctx", {})))
 
 
+def _keys(places: Sequence[int | str], raw: object) -> Iterator[str]:
+    """Yield the keys as the file has them, without the names of alternatives that the checker puts between."""
+    here = raw
+    for place, following in zip_longest(places, places[1:]):
+        leads_on = isinstance(here, dict) and isinstance(here.get(place), dict | list)
+        if isinstance(here, dict) and following not in {None, "[key]"} and not leads_on:
+            continue
+        yield str(place)
+        if isinstance(here, dict):
+            here = here.get(place)
+        elif isinstance(here, list) and isinstance(place, int) and place < len(here):
+            here = here[place]
+
+
 def _remedy(kind: str, context: Mapping[str, Any]) -> str:
-    if kind == "missing":
-        return "add this key"
-    if kind == "extra_forbidden":
-        return "remove this key or correct its spelling"
+    fixed = {
+        "missing": "add this key",
+        "extra_forbidden": "remove this key or correct its spelling",
+        "string_type": "put it in quotes, so that YAML reads it as text",
+        "union_tag_invalid": f"use one of {context.get('expected_tags')}",
+        "union_tag_not_found": f"say which one with the key {context.get('discriminator')}",
+    }
+    if kind in fixed:
+        return fixed[kind]
     if kind in {"literal_error", "enum"}:
         return f"use one of {context.get('expected', 'the known values')}"
     return "correct this value; `nightwatt feeds schema` shows what is allowed"

@@ -6,10 +6,11 @@ format, which is a specification profile (data) read by `delivery`.
 
 from __future__ import annotations
 
-from datetime import time
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
+
+from nightwatt.contracts.feed import WallTime
 
 Identifier = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
 
@@ -44,5 +45,5 @@ class Delivery(_Strict):
         False, description="the operator's word that an incomplete profile may go to production"
     )
     destination: Destination
-    deadline: time = Field(description="wall-clock time on the business date")
+    deadline: WallTime = Field(description="wall-clock time on the business date")
     max_file_mb: int = Field(4096, ge=1, description="split above this many megabytes, on service points")

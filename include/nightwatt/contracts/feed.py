@@ -7,12 +7,13 @@ here: finding and loading the files (`catalog.py`) or turning a contract into SQ
 from __future__ import annotations
 
 from datetime import time
+from decimal import Decimal
 from enum import StrEnum
 from pathlib import PurePosixPath
 from typing import Annotated, Literal, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from nightwatt.contracts.names import PatternError, compile_pattern
 
@@ -42,6 +43,33 @@ def _known_pattern(pattern: str) -> str:
     return pattern
 
 
+def _known_encoding(name: str) -> str:
+    try:
+        "".encode(name)
+    except LookupError as e:
+        raise ValueError(f"unknown encoding {name!r}; use a name Python knows, such as utf-8 or cp1252") from e
+    return name
+
+
+def _more_than_nothing(factor: str) -> str:
+    if not Decimal(factor):
+        raise ValueError("a factor of 0 makes every value 0")
+    return factor
+
+
+def _written_out(wall: object) -> object:
+    # YAML reads an unquoted 6:00 as 360 (sixty to the one), which would pass for six minutes past midnight.
+    if not isinstance(wall, str | time):
+        raise ValueError('write a wall-clock time in quotes, such as "06:00"')
+    return wall
+
+
+def _without_zone(wall: time) -> time:
+    if wall.tzinfo:
+        raise ValueError("a wall-clock time has no zone; it counts in the utility's")
+    return wall
+
+
 def _inside(folder: str) -> str:
     path = PurePosixPath(folder)
     if path.is_absolute() or ".." in path.parts or "\\" in folder:
@@ -52,6 +80,8 @@ def _inside(folder: str) -> str:
 RelativeFolder = Annotated[str, AfterValidator(_inside)]
 ZoneName = Annotated[str, AfterValidator(_known_zone)]
 FilePattern = Annotated[str, AfterValidator(_known_pattern)]
+EncodingName = Annotated[str, AfterValidator(_known_encoding)]
+WallTime = Annotated[time, BeforeValidator(_written_out), AfterValidator(_without_zone)]
 Identifier = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
 Offset = Annotated[str, Field(pattern=r"^[+-]\d{2}:\d{2}$")]
 
@@ -111,6 +141,12 @@ class Arrival(_Strict):
     min_files: int = Field(1, ge=0, description="files that must come for a business date")
     max_files: int | None = Field(None, ge=1, description="more than this is a finding")
 
+    @model_validator(mode="after")
+    def _room_for_min(self) -> Self:
+        if self.max_files is not None and self.max_files < self.min_files:
+            raise ValueError("max_files is less than min_files; one of them must change")
+        return self
+
 
 # --- how a file is written ---------------------------------------------------------------------------
 
@@ -120,7 +156,7 @@ class Format(_Strict):
 
     kind: Literal["delimited"] = "delimited"
     compression: Literal["plain", "gz", "zst", "zip"] = "plain"
-    encoding: str = Field("utf-8", description="any codec Python knows, e.g. utf-8, latin-1, cp1252, utf-16")
+    encoding: EncodingName = Field("utf-8", description="any codec Python knows, e.g. utf-8, latin-1, cp1252, utf-16")
     delimiter: str = Field(",", min_length=1, max_length=1)
     header: bool = Field(
         True, description="the first line names the columns and must name exactly those of the contract"
@@ -167,6 +203,14 @@ class Column(_Strict):
     slots: int | None = Field(None, ge=2, le=300, description="wide rows: this entry stands for so many columns")
     first_slot: int = Field(1, ge=0, description="number of the first slot")
     personal: bool = Field(False, description="holds personal data")
+
+    @model_validator(mode="after")
+    def _slots_have_names(self) -> Self:
+        if self.slots and "{slot}" not in self.name:
+            raise ValueError("a column with `slots` needs `{slot}` in its name, for the slot's number")
+        if self.slots and set(self.name.replace("{slot}", "")) & {"{", "}"}:
+            raise ValueError("a column with `slots` can have no braces in its name but `{slot}`")
+        return self
 
 
 # --- interval reads -----------------------------------------------------------------------------------
@@ -256,7 +300,7 @@ class Interval(_Strict):
     )
     channel: CodeMap | None = Field(None, description="channel of rows whose value column names none")
     unit: CodeMap | None = Field(None, description="canonical unit: kWh, kvarh, therm, ccf, m3")
-    factor: str = Field(
+    factor: Annotated[str, AfterValidator(_more_than_nothing)] = Field(
         "1", pattern=r"^\d+(\.\d+)?$", description="value in the file times this gives the canonical unit"
     )
     quality: QualityMap
@@ -281,9 +325,9 @@ class Completeness(_Strict):
 class Deadlines(_Strict):
     """Wall-clock times in the utility's zone on the business date."""
 
-    expected_by: time
-    late_at: time
-    deadline: time
+    expected_by: WallTime
+    late_at: WallTime
+    deadline: WallTime
 
     @model_validator(mode="after")
     def _in_order(self) -> Self:
@@ -369,7 +413,7 @@ class Feed(_Strict):
         self._check_stamp(fields)
 
     def _check_stamp(self, fields: set[str]) -> None:
-        wide = any(c.slots for c in self.columns)
+        wide = any(c.slots and c.field == "value" for c in self.columns)
         ways = [{"stamp"}, {"stamp_date", "stamp_time"}, {"stamp_date", "stamp_slot"}]
         if wide:
             ways = [{"stamp_date"}]

@@ -40,9 +40,9 @@ def compile_pattern(pattern: str) -> tuple[re.Pattern[str], str | None]:
     """
     if "/" in pattern or "\\" in pattern:
         raise PatternError("a pattern is a file name, not a path; put the folder in `arrival.folder`")
-    out, end, date_form, unnamed = "", 0, None, 0
+    out, end, date_form = "", 0, None
     for m in _FIELD.finditer(pattern):
-        out += re.escape(pattern[end : m.start()])
+        out += _literal(pattern, end, m.start())
         end = m.end()
         name, form = m["name"], m["form"]
         if name == "business_date":
@@ -51,19 +51,30 @@ def compile_pattern(pattern: str) -> tuple[re.Pattern[str], str | None]:
             date_form = form
             out += f"(?P<business_date>{_date_regex(form)})"
         elif name == "part":
+            if "(?P<part>" in out:
+                raise PatternError("write {part} once; {any} stands for whatever else changes")
             out += r"(?P<part>[A-Za-z0-9]+)"
         elif name == "any":
-            unnamed += 1
             out += r"[A-Za-z0-9_-]+"
         else:
             raise PatternError(f"unknown field {{{name}}}; known are business_date, part, any")
-    rest = pattern[end:]
-    if "{" in rest or "}" in rest:
-        raise PatternError(f"unbalanced braces in {pattern!r}")
-    return re.compile(out + re.escape(rest)), date_form
+    return re.compile(out + _literal(pattern, end, len(pattern)), re.ASCII), date_form
+
+
+def _literal(pattern: str, start: int, stop: int) -> str:
+    text = pattern[start:stop]
+    if "{" in text or "}" in text:
+        raise PatternError(f"{text!r} has braces that are no field; known are business_date, part, any")
+    return re.escape(text)
 
 
 def _date_regex(form: str) -> str:
+    directives = re.findall(r"%.", form)
+    if len(set(directives)) < len(directives):
+        raise PatternError(f"{form} says a part of the date twice; write each once")
+    given = set(directives)
+    if not given & {"%Y", "%y"} or not ({"%j"} <= given or ("%d" in given and given & {"%m", "%b"})):
+        raise PatternError(f"{form} does not say a whole date; write year, month and day, or year and %j")
     out, i = "", 0
     while i < len(form):
         directive = form[i : i + 2]
