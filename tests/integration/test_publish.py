@@ -11,6 +11,7 @@ import signal
 import subprocess
 import sys
 import textwrap
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -132,6 +133,15 @@ def test_other_domains_stay_as_they_are(settings: Settings, ledger: Ledger) -> N
         ("billing", 2, 8),
         ("usage", 1, 7),
     ]
+
+
+def test_a_table_both_domains_build_makes_no_second_number(settings: Settings, ledger: Ledger) -> None:
+    made_by_hand(settings, 7, TWO_MONTHS)
+    shared = PublishedTable("dim_customer", "usage", "marts", ("customer_id",))
+    publish("billing", NIGHT, [replace(shared, domain="billing")], settings, ledger)
+    publish("usage", NIGHT, [*USAGE, shared], settings, ledger)
+    assert not publish("billing", NIGHT, [replace(shared, domain="billing")], settings, ledger).is_new
+    assert not publish("usage", NIGHT, [*USAGE, shared], settings, ledger).is_new
 
 
 def test_a_failed_check_leaves_the_last_publication_and_says_its_age(settings: Settings, ledger: Ledger) -> None:
