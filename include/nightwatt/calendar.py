@@ -51,12 +51,13 @@ def wall_instant(day: date, wall: time, zone: ZoneInfo) -> datetime:
     local = datetime.combine(day, wall, tzinfo=zone)
     instant = local.astimezone(UTC)
     if instant.astimezone(zone).replace(tzinfo=None) != local.replace(tzinfo=None):
-        return _change_after(day, zone) or instant
+        return _change_before(instant, day, zone)
     return instant
 
 
-def _change_after(day: date, zone: ZoneInfo) -> datetime | None:
-    return next((c for c in clock_changes(day, day, zone)), None)
+def _change_before(instant: datetime, day: date, zone: ZoneInfo) -> datetime:
+    # The day before too: where clocks jump at midnight, the change is the end of that day.
+    return max((c for c in clock_changes(day - timedelta(days=1), day, zone) if c <= instant), default=instant)
 
 
 def clock_changes(first: date, last: date, zone: ZoneInfo) -> Iterator[datetime]:
