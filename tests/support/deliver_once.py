@@ -9,6 +9,7 @@ import os
 import signal
 import sys
 from datetime import UTC, date, datetime
+from functools import cache
 from pathlib import Path
 
 from tests.support.delivery import Read, contract, hours, published
@@ -18,18 +19,16 @@ from nightwatt.delivery.deliver import Delivered, PublicationFacts, deliver
 from nightwatt.ledger import Ledger
 from nightwatt.settings import Settings
 
+POINTS = 1000
 BUSINESS_DATE = date(2025, 1, 16)
 PUBLICATION = PublicationFacts(sequence=2, through_sequence=1, published_at=datetime(2025, 1, 16, 6, tzinfo=UTC))
 
 
-def many_reads(load_sequence: int = 1) -> list[Read]:
+@cache
+def many_reads() -> list[Read]:
     """Return enough reads, hard to pack, for an upload of several blocks."""
     day = hours("2025-01-15 00:00 -0500", 24)
-    return [
-        Read(day[n].start, _value(n, s), f"SP{s:06d}", load_sequence=load_sequence)
-        for s in range(4000)
-        for n in range(24)
-    ]
+    return [Read(day[n].start, _value(n, s), f"SP{s:06d}") for s in range(POINTS) for n in range(24)]
 
 
 def _value(hour: int, point: int) -> str:

@@ -48,6 +48,7 @@ class LoopbackServer:
         self._started = threading.Event()
         self._stop: asyncio.Event | None = None
         self._failure: Exception | None = None
+        self._connections: set[asyncssh.SSHServerConnection] = set()
         self.host_key = ""
         self.client_key_file = self.keys / "client_key"
 
@@ -97,6 +98,7 @@ class LoopbackServer:
             self._failure = e
         finally:
             self._started.set()
+            self._loop.run_until_complete(_cancel_the_rest())
             self._loop.close()
 
     async def _until_stopped(self) -> None:
@@ -105,7 +107,7 @@ class LoopbackServer:
         server = await asyncssh.listen(
             HOST,
             self.port,
-            server_factory=_KeyOnly,
+            server_factory=lambda: _KeyOnly(self._connections),
             server_host_keys=[str(self.keys / "host_key")],
             authorized_client_keys=str(self.client_key_file.with_suffix(".pub")),
             sftp_factory=lambda channel: self._factory(channel, chroot),
@@ -118,11 +120,26 @@ class LoopbackServer:
             await self._stop.wait()
         finally:
             server.close()
+            for connection in list(self._connections):
+                connection.abort()
+                await connection.wait_closed()
             await server.wait_closed()
 
 
 class _KeyOnly(asyncssh.SSHServer):
-    """Lets one user in, by key; no shell, no forwarding."""
+    """Lets one user in, by key; no shell, no forwarding. Knows which connections are open."""
+
+    def __init__(self, connections: set[asyncssh.SSHServerConnection]) -> None:
+        self._connections = connections
+
+    def connection_made(self, conn: asyncssh.SSHServerConnection) -> None:
+        """Remember a connection."""
+        self._connection = conn
+        self._connections.add(conn)
+
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002  (named by asyncssh)
+        """Forget it."""
+        self._connections.discard(self._connection)
 
     def begin_auth(self, username: str) -> bool:  # noqa: ARG002  (named by asyncssh)
         """Ask everybody for a key."""
@@ -131,6 +148,16 @@ class _KeyOnly(asyncssh.SSHServer):
     def password_auth_supported(self) -> bool:
         """Take no passwords."""
         return False
+
+
+async def _cancel_the_rest() -> None:
+    """Let sessions close their files, then end what still runs, so that the loop closes clean."""
+    rest = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
+    if rest:
+        await asyncio.wait(rest, timeout=1)
+    for task in rest:
+        task.cancel()
+    await asyncio.gather(*rest, return_exceptions=True)
 
 
 def _key(path: Path) -> asyncssh.SSHKey:

@@ -22,7 +22,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from nightwatt.errors import NightWattError, TerminalError, TransientError
 
-BLOCK = 256 * 1024
+BLOCK = 64 * 1024
 _FULL = {errno.ENOSPC, errno.EDQUOT}
 
 
@@ -116,13 +116,12 @@ class Remote:
         """Write blocks from an offset on, creating or cutting the file there."""
         with self._telling(f"writing {path}"), self._sftp.open(path, "r+b" if offset else "wb") as remote:
             remote.seek(offset)
-            # Pipelined, writes do not wait for their answers; every so often one does, and hears of failures.
-            for number, block in enumerate(blocks, start=1):
-                remote.set_pipelined(number % 32 != 0)
+            # Pipelined writes do not wait for their answers. Every so often one does, and the last one: only
+            # then are failures of those before it heard of.
+            for number, (block, is_last) in enumerate(_marking_last(blocks), start=1):
+                remote.set_pipelined(not is_last and number % 64 != 0)
                 remote.write(block)
                 on_block()
-            remote.set_pipelined(False)
-            remote.flush()
 
     def remove(self, path: str) -> None:
         """Remove a remote file of ours."""
@@ -203,7 +202,7 @@ def open_remote(settings: SftpSettings) -> Remote:
             channel.settimeout(settings.timeout_seconds)
     except (OSError, EOFError, paramiko.SSHException) as e:
         client.close()
-        raise explain(e, f"{where}: connecting") from e
+        raise explain(e, f"{where}: connecting", alive=False) from e
     except BaseException:
         client.close()
         raise
@@ -246,6 +245,14 @@ def _refused(error: OSError, what: str) -> TerminalError:
         f"{what}: the server refused: {reason}",
         "a full disk or a quota is likely; ask the partner, then run the delivery again",
     )
+
+
+def _marking_last(blocks: Iterator[bytes]) -> Iterator[tuple[bytes, bool]]:
+    held = next(blocks, None)
+    while held is not None:
+        following = next(blocks, None)
+        yield held, following is None
+        held = following
 
 
 def _is_answer(error: OSError) -> bool:
