@@ -1,6 +1,7 @@
 """A warehouse of one's own for the dbt tests: the schema `lake` filled from literal rows, dbt run in this process.
 
-Belongs here: making inputs as the platform makes them, running dbt, reading results. Does not belong here: expectations.
+Belongs here: making inputs as the platform makes them, running dbt, reading results. Does not belong here:
+expectations.
 """
 
 from __future__ import annotations

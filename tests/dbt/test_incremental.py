@@ -1,0 +1,192 @@
+"""Building night by night and building everything at once give the same tables, whatever comes in which order."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from datetime import date, datetime, timedelta
+from typing import Any
+
+import pytest
+from tests.dbt.scratch import NOW, Scratch
+
+USAGE = ("fct_usage_daily", "fct_usage_monthly", "dim_service_point")
+BILLING = ("fct_bills", "dim_customer", "dim_account", "dim_premise", "dim_service_point", "dim_meter")
+NIGHTS = 3
+
+
+def _tables(scratch: Scratch, names: tuple[str, ...]) -> dict[str, list[tuple[Any, ...]]]:
+    return {n: [tuple(r.values()) for r in scratch.rows(f"select * from marts.{n} order by all")] for n in names}
+
+
+def _agrees_with_a_rebuild(scratch: Scratch, chain: str, names: tuple[str, ...]) -> None:
+    by_night = _tables(scratch, names)
+    scratch.dbt("run", "--select", chain, "--full-refresh")
+    assert by_night == _tables(scratch, names)
+    assert all(by_night.values()), "a table without rows proves nothing"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", [1, 2])
+def test_nights_of_usage_equal_a_rebuild(scratch: Scratch, seed: int) -> None:
+    """Late reads, corrections, reads that turn missing, units that change, months that end."""
+    chance = random.Random(seed)
+    scratch.dbt("seed")
+    for night in range(NIGHTS):
+        scratch.merge(_reads(chance, night))
+        scratch.dbt("run", "--select", "tag:usage")
+    _agrees_with_a_rebuild(scratch, "tag:usage", USAGE)
+
+
+def _reads(chance: random.Random, night: int) -> list[dict[str, Any]]:
+    made = []
+    for _ in range(40):
+        day = date(2026, 2, 27) + timedelta(days=chance.randrange(6))
+        start = datetime(day.year, day.month, day.day, 5 + chance.randrange(6))  # noqa: DTZ001
+        is_missing = chance.random() < 0.1
+        quality = "missing" if is_missing else chance.choice(["actual", "actual", "estimated", "substituted"])
+        made.append(
+            {
+                "service_point_id": f"000000000{chance.randrange(3)}",
+                "channel": chance.choice(["delivered", "received"]),
+                "read_date": day,
+                "interval_start_at": start,
+                "interval_min": chance.choice([60, 60, 60, 30]),
+                "value": None if is_missing else f"{chance.randrange(4)}.{chance.randrange(10**8):08d}",
+                "unit": chance.choice(["kWh"] * 9 + ["kvarh"]),
+                "quality": quality,
+                "last_updated_at": NOW + timedelta(hours=night + chance.randrange(-2, 3)),
+            }
+        )
+    return made
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", [1, 2])
+def test_nights_of_billing_equal_a_rebuild(scratch: Scratch, seed: int) -> None:
+    """Late transactions, moved segments, old versions after new ones, loads that end out of order."""
+    chance = random.Random(seed)
+    scratch.dbt("seed")
+    for number, feed in enumerate(MAKERS, 101):
+        scratch.load(feed, _rows(chance, feed, 20), sequence=number)
+    scratch.dbt("run", "--select", "tag:billing")
+    for night, numbers in enumerate(((203, 205, 206), (201, 207, 204), (202, 208, 209)), 1):
+        for number in numbers:
+            feed = chance.choice([*MAKERS, "ccb_bseg", "ccb_bseg_sq", "ccb_ft", "ccb_ft"])
+            day, is_complete = date(2026, 3, 9) + timedelta(days=night), chance.random() < 0.7
+            scratch.load(feed, _rows(chance, feed, 3), business_date=day, is_complete=is_complete, sequence=number)
+        scratch.dbt("run", "--select", "tag:billing")
+    _agrees_with_a_rebuild(scratch, "tag:billing", BILLING)
+
+
+def _rows(chance: random.Random, feed: str, count: int) -> list[dict[str, Any]]:
+    return [MAKERS[feed](chance) | {"last_update_dttm": _stamp(chance)} for _ in range(count)]
+
+
+def _stamp(chance: random.Random) -> datetime | None:
+    return None if chance.random() < 0.05 else NOW + timedelta(hours=chance.randrange(4))
+
+
+def _one_of(prefix: str, count: int, chance: random.Random) -> str:
+    return f"{prefix}{chance.randrange(count)}"
+
+
+def _link(chance: random.Random) -> dict[str, Any]:
+    stopped = NOW if chance.random() < 0.3 else None
+    return {
+        "sa_sp_id": _one_of("L", 6, chance),
+        "sa_id": _one_of("S", 4, chance),
+        "sp_id": _one_of("P", 4, chance),
+        "start_dttm": NOW - timedelta(days=chance.randrange(9)),
+        "stop_dttm": stopped,
+    }
+
+
+def _segment(chance: random.Random) -> dict[str, Any]:
+    return {
+        "bseg_id": _one_of("G", 14, chance),
+        "bill_id": _one_of("B", 12, chance),
+        "sa_id": _one_of("S", 4, chance),
+        "bseg_stat_flg": chance.choice(["50  ", "50  ", "60  ", "30  "]),
+        "est_sw": chance.choice("YN"),
+        "start_dt": date(2026, 1, 1 + chance.randrange(9)),
+        "end_dt": date(2026, 2, 1 + chance.randrange(9)),
+    }
+
+
+def _quantity(chance: random.Random) -> dict[str, Any]:
+    return {
+        "bseg_id": _one_of("G", 14, chance),
+        "uom_cd": chance.choice(["KWH ", "CCF ", "KW  "]),
+        "tou_cd": chance.choice([None, None, "ONPK"]),
+        "bill_sq": chance.randrange(900),
+    }
+
+
+def _transaction(chance: random.Random) -> dict[str, Any]:
+    return {
+        "ft_id": _one_of("F", 20, chance),
+        "ft_type_flg": chance.choice(["BS", "BS", "BX", "AD"]),
+        "parent_id": _one_of("B", 12, chance),
+        "cur_amt": chance.randrange(-99, 99),
+        "tot_amt": chance.randrange(99),
+        "freeze_sw": chance.choice("YYYN"),
+        "sa_id": _one_of("S", 4, chance),
+    }
+
+
+def _agreement(chance: random.Random) -> dict[str, Any]:
+    return {
+        "sa_id": _one_of("S", 4, chance),
+        "acct_id": _one_of("A", 3, chance),
+        "cis_division": "N",
+        "sa_type_cd": chance.choice("EG"),
+        "sa_status_flg": chance.choice(["10", "20", "50", "60", "70", "99"]),
+    }
+
+
+def _point(chance: random.Random) -> dict[str, Any]:
+    return {
+        "sp_id": _one_of("P", 4, chance),
+        "prem_id": _one_of("H", 3, chance),
+        "sp_src_status_flg": chance.choice(["C ", "D ", "Z "]),
+    }
+
+
+def _role(chance: random.Random) -> dict[str, Any]:
+    return {"acct_id": _one_of("A", 3, chance), "per_id": _one_of("1", 3, chance), "main_cust_sw": chance.choice("YN")}
+
+
+MAKERS: dict[str, Callable[[random.Random], dict[str, Any]]] = {
+    "ccb_bill": lambda c: {
+        "bill_id": _one_of("B", 12, c),
+        "acct_id": _one_of("A", 3, c),
+        "bill_stat_flg": c.choice(["C ", "P ", "Z "]),
+    },
+    "ccb_bseg": _segment,
+    "ccb_bseg_sq": _quantity,
+    "ccb_ft": _transaction,
+    "ccb_sa": _agreement,
+    "ccb_sa_sp": _link,
+    "ccb_sa_type": lambda c: {"cis_division": "N", "sa_type_cd": c.choice("EG"), "svc_type_cd": c.choice("EG")},
+    "ccb_sp": _point,
+    "ccb_prem": lambda c: {"prem_id": _one_of("H", 3, c), "city": c.choice("XYZ")},
+    "ccb_per": lambda c: {"per_id": _one_of("1", 3, c), "language_cd": c.choice(["ENG", "SPA"])},
+    "ccb_per_name": lambda c: {
+        "per_id": _one_of("1", 3, c),
+        "seq_num": c.randrange(2),
+        "entity_name": c.choice("XYZ"),
+        "name_type_flg": "PRIM",
+    },
+    "ccb_acct": lambda c: {"acct_id": _one_of("A", 3, c), "bill_cyc_cd": c.choice("XYZ")},
+    "ccb_acct_per": _role,
+    "ccb_mtr": lambda c: {"mtr_id": _one_of("M", 3, c), "badge_nbr": c.choice("XYZ")},
+    "ccb_mtr_config": lambda c: {"mtr_config_id": _one_of("C", 4, c), "mtr_id": _one_of("M", 3, c)},
+    "ccb_sp_mtr_hist": lambda c: {
+        "sp_mtr_hist_id": _one_of("H", 5, c),
+        "sp_id": _one_of("P", 4, c),
+        "mtr_config_id": _one_of("C", 4, c),
+        "removal_dttm": c.choice([None, NOW]),
+    },
+}
+"""A random row of each feed, from ids so few that everything meets everything."""
