@@ -9,13 +9,12 @@ from pathlib import Path
 
 import duckdb
 import pytest
+from tests.integration import public_oracle
 
 from nightwatt import stages
 from nightwatt.settings import Settings
 from nightwatt.stages import Platform
 from nightwatt.warehouse.query import published
-
-from . import public_oracle
 
 ROOT = Path(__file__).resolve().parents[2]
 EXCERPTS = ROOT / "tests" / "data" / "public_reads"

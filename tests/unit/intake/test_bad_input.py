@@ -14,7 +14,7 @@ from nightwatt.errors import TerminalError
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from .conftest import Bench
+    from tests.unit.intake.conftest import Bench
 
 Maker = Callable[[str], Feed]
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from nightwatt.contracts.feed import Feed
 
 if TYPE_CHECKING:
-    from .conftest import Bench
+    from tests.unit.intake.conftest import Bench
 
 Maker = Callable[[str], Feed]
 

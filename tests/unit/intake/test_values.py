@@ -10,7 +10,7 @@ import pytest
 from nightwatt.contracts.feed import Feed
 
 if TYPE_CHECKING:
-    from .conftest import Bench
+    from tests.unit.intake.conftest import Bench
 
 Maker = Callable[[str], Feed]
 
