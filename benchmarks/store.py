@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import gzip
 import json
+import logging
 import multiprocessing
 import resource
 import shutil
@@ -23,7 +24,7 @@ from pathlib import Path
 
 import duckdb
 
-from nightwatt import duck
+from nightwatt import duck, log
 from nightwatt.reads import ReadsStore
 from nightwatt.settings import Settings
 
@@ -96,6 +97,7 @@ def write_text(lake: Sequence[Path], folder: Path) -> list[Path]:
 def _write_text_file(lake: Path, path: Path) -> Path:
     plain = path.with_suffix("")
     with duckdb.connect() as con:
+        con.execute("SET enable_progress_bar = false")
         con.execute(
             f"COPY (SELECT service_point_id, channel, interval_start_at, value, unit, quality, meter_id, "
             f"last_updated_at FROM read_parquet({duck.text(lake)})) TO {duck.text(plain)} (FORMAT csv, HEADER)"
@@ -122,6 +124,7 @@ def merge(lake: Sequence[Path], loads: Sequence[int], home: Path) -> tuple[int, 
 
 
 def _merge(lake: list[Path], loads: list[int], home: Path) -> tuple[int, float, float, float]:
+    log.configure(logging.WARNING)  # standard output is for results
     settings = Settings(home=home)  # type: ignore[call-arg]
     wall, cpu = time.perf_counter(), time.process_time()
     result = ReadsStore(settings.reads, settings).merge(lake, loads)
