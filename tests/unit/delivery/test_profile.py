@@ -1,0 +1,110 @@
+"""The specification profile: data with a schema, and clear words where it is wrong."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from tests.support.delivery import contract
+
+from nightwatt.contracts.catalog import load_catalog
+from nightwatt.delivery.deliver import _remote_folder
+from nightwatt.delivery.opower.names import file_name
+from nightwatt.delivery.opower.profile import PROFILES, load_profile
+from nightwatt.delivery.stamps import stamp_of
+from nightwatt.errors import TerminalError
+
+NAME = "opower/interval_v2-0-5"
+
+
+def changed(folder: Path, change: dict[str, Any], column: dict[str, Any] | None = None) -> None:
+    """Write the packaged profile with some keys changed; `column` changes the amount's."""
+    data = yaml.safe_load((PROFILES / f"{NAME}.yaml").read_text("utf-8")) | change
+    if column:
+        data["columns"][1] |= column
+    (folder / "mine.yaml").write_text(yaml.safe_dump(data), "utf-8")
+
+
+def test_the_packaged_profile_is_incomplete_and_says_what_is_open() -> None:
+    profile = load_profile(NAME)
+
+    assert profile.incomplete
+    assert {"columns.order", "time.offset_format", "time.clock_change", "text.header"} <= {
+        o.topic for o in profile.unconfirmed
+    }
+    assert profile.header_line.split("\t")[:7] == [
+        "service_point_id", "usage_value", "date", "time", "units", "is_estimate", "UTC_offset",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("change", "column", "says"),
+    [
+        ({"version": "2.0.5"}, None, "version"),
+        ({"surplus": 1}, None, "surplus"),
+        ({"incomplete": False}, None, "unconfirmed topics"),
+        ({}, {"confirmed": []}, "its name is not confirmed"),
+        ({}, {"name": "register_id"}, "removed: register_id"),
+        ({}, {"name": "date"}, "named twice: date"),
+        ({}, {"enabled": False}, "no enabled column for: usage_value"),
+        ({}, {"type": "text"}, "has type number"),
+        ({}, {"number": None}, "needs `number`"),
+    ],
+)
+def test_says_which_key_is_wrong(
+    tmp_path: Path, change: dict[str, Any], column: dict[str, Any] | None, says: str
+) -> None:
+    changed(tmp_path, change, column)
+
+    with pytest.raises(TerminalError, match=says) as caught:
+        load_profile("mine", tmp_path)
+    assert caught.value.code == "delivery.profile_invalid"
+
+
+@pytest.mark.parametrize("name", ["opower/none", "../../../settings", "/etc/passwd"])
+def test_an_unknown_profile_names_the_known_ones(name: str) -> None:
+    with pytest.raises(TerminalError, match=NAME) as caught:
+        load_profile(name)
+    assert caught.value.code == "delivery.profile_unknown"
+
+
+def test_packaged_deliveries_have_a_profile_that_can_name_their_files() -> None:
+    deliveries = load_catalog().deliveries
+
+    assert {"opower_interval_electric", "opower_interval_gas"} <= set(deliveries)
+    for delivery in deliveries.values():
+        assert load_profile(delivery.profile).partner == delivery.partner
+
+
+def test_a_contract_the_profile_cannot_name_is_refused() -> None:
+    with pytest.raises(TerminalError, match="nonres-smb"):
+        file_name(contract(population="all"), load_profile(NAME), datetime(2025, 1, 16, tzinfo=UTC))
+
+
+def test_a_name_without_stamp_is_refused() -> None:
+    with pytest.raises(TerminalError, match="14-digit"):
+        stamp_of("opwr_gec.gz")
+
+
+@pytest.mark.parametrize(
+    ("changes", "folder"),
+    [
+        ({}, "/shared_files"),
+        ({"state": "approved", "allow_incomplete_profile": True}, "/uploads"),
+        ({"state": "approved"}, "delivery.profile_incomplete"),
+        ({"destination": {"connection": "o", "review_folder": "/home/x/Uploads"}}, "delivery.wrong_folder"),
+        (
+            {"state": "approved", "destination": {"connection": "o", "production_folder": "/shared_files"}},
+            "delivery.wrong_folder",
+        ),
+    ],
+)
+def test_the_state_decides_the_folder(changes: dict[str, Any], folder: str) -> None:
+    try:
+        found = _remote_folder(contract(**changes), load_profile(NAME))
+    except TerminalError as e:
+        found = e.code
+    assert found == folder
