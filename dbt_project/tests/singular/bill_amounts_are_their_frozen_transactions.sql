@@ -1,4 +1,4 @@
-{#- A bill has no amount of its own: what the mart says is what the money ledger says, bill by bill, worked out anew. -#}
+{#- A bill has no amount of its own: what the mart says is what the money ledger says, bill by bill. -#}
 {{ config(tags=['billing']) }}
 
 with bills as (
