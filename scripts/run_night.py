@@ -46,7 +46,7 @@ def main() -> int:
     airflow_home.prepare(settings)
     log_file = settings.root / "logs" / "run_night.log"
     with night_screen.quiet(log_file) as screen:
-        console = Console(file=screen)
+        console = Console(file=screen, width=None if screen.isatty() else 110)
         console.print(f"[bold]NightWatt[/] · the night of {NIGHT:%A %-d %B %Y} · {settings.zone}")
         console.print(f"[dim]home {settings.root} · full log {log_file}[/]\n")
         try:
