@@ -181,7 +181,9 @@ def _result(
     with task.ledger.read() as session:
         known = sendings.of_business_date(session, task.delivery.delivery, task.business_date)
     earlier = [receipt_of(row, sent_now=False) for row in known if row.state == DeliveryState.DELIVERED]
-    outcome = Outcome.SENT if receipts else Outcome.ALREADY if earlier else Outcome.NOTHING_NEW
+    outcome = Outcome.SENT if sent else Outcome.ALREADY if earlier else Outcome.NOTHING_NEW
+    if receipts and not sent:
+        message = "the partner has the file already; recorded, nothing sent"
     return Delivered(
         delivery=task.delivery.delivery,
         business_date=task.business_date,

@@ -59,11 +59,10 @@ def connection_settings(name: str) -> SftpSettings:
             f"{prefix}{str(f['loc'][0]).upper()} ({'not set' if f['type'] == 'missing' else f['msg']})"
             for f in e.errors(include_url=False, include_input=False)
         )
-        raise TerminalError(
-            "delivery.connection_settings",
-            f"connection {name}: {', '.join(faults)}",
-            "set these environment variables",
-        ) from None
+    # Raised out here, so that it does not carry pydantic's error, which may quote what was set.
+    raise TerminalError(
+        "delivery.connection_settings", f"connection {name}: {', '.join(faults)}", "set these environment variables"
+    )
 
 
 class Remote:
