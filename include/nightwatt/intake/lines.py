@@ -14,12 +14,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, cast
 
+import numpy as np
+import numpy.typing as npt
 import zstandard
 from isal import igzip
 
 from nightwatt.contracts.feed import Format
 
 _BOM = b"\xef\xbb\xbf"
+_LF, _CR = b"\n\r"
+_CHUNK = 8 << 20
+
+IntArray = npt.NDArray[np.int64]
+BoolArray = npt.NDArray[np.bool_]
 
 
 @contextmanager
@@ -127,43 +134,90 @@ def _decoded(stream: IO[bytes], form: Format) -> Iterator[tuple[int, str, tuple[
             )
 
 
-def raw_lines(path: Path, form: Format, numbers: Iterable[int]) -> dict[int, str]:
-    """Return the raw text of some lines (undecodable bytes shown as replacement signs)."""
-    wanted = set(numbers)
-    if not wanted:
-        return {}
-    last, found = max(wanted), {}
-    plain = Format(compression=form.compression, encoding=form.encoding)
-    with unpacked(path, form.compression) as stream:
-        for number, text, _ in _decoded(stream, plain):
-            if number in wanted:
-                found[number] = text
-            if number >= last:
-                break
-    return found
+@dataclass(frozen=True)
+class Located:
+    """Lines looked up in a file."""
+
+    line_of: dict[int, int]  # record number, as a parser counts, to physical line
+    raw: dict[int, str]  # physical line to its text (undecodable bytes shown as replacement signs)
+    blank_lines: int
 
 
-def line_of_record(path: Path, form: Format, records: Iterable[int], skipped: set[int]) -> tuple[dict[int, int], int]:
-    """Map record numbers, as a parser counts them, to physical lines.
+def locate(path: Path, form: Format, records: Iterable[int], skipped: Iterable[int]) -> Located:
+    r"""Find the physical lines and the raw text of some records, without a loop over the lines.
 
     A parser counts neither the header, nor blank lines, nor the lines in `skipped`.
 
-    Returns:
-        Record number to line number, and how many blank lines the file has.
+    Args:
+        path: a file in an encoding of one byte a line end, its lines ended by \n or \r\n.
+        form: its compression, header and encoding.
+        records: record numbers, from 1.
+        skipped: physical lines a parser leaves out.
     """
-    wanted = set(records)
-    found: dict[int, int] = {}
-    record = blank = 0
+    search = _Search(form, sorted(set(records)), np.array(sorted(set(skipped)), np.int64))
+    rest = b""
     with unpacked(path, form.compression) as stream:
-        for number, line in physical_lines(stream):
-            if number == 1 and form.header:
-                continue
-            if not line:
-                blank += 1
-                continue
-            if number in skipped:
-                continue
-            record += 1
-            if record in wanted:
-                found[record] = number
-    return found, blank
+        while chunk := stream.read(_CHUNK):
+            block = rest + chunk
+            end = block.rfind(b"\n") + 1
+            search.look_at(block[:end])
+            rest = block[end:]
+    if rest:
+        search.look_at(rest + b"\n")
+    return Located(search.line_of, search.raw, search.blank)
+
+
+class _Search:
+    """What `locate` carries from chunk to chunk."""
+
+    def __init__(self, form: Format, records: list[int], skipped: IntArray) -> None:
+        self.form = form
+        self.records = np.array(records, np.int64)
+        self.skipped = skipped
+        self.line_of: dict[int, int] = {}
+        self.raw: dict[int, str] = {}
+        self.blank = 0
+        self._line = 0  # physical lines before this block
+        self._record = 0  # records before this block
+
+    def look_at(self, block: bytes) -> None:
+        """Search a block of whole lines."""
+        ends = np.flatnonzero(np.frombuffer(block, np.uint8) == _LF)
+        starts = np.concatenate(([0], ends[:-1] + 1)) if ends.size else ends
+        numbers = self._line + 1 + np.arange(ends.size)
+        is_blank = self._blank(block, starts, ends)
+        if self._line == 0 and self.form.header and ends.size:
+            is_blank[0] = False
+        self.blank += int(is_blank.sum())
+        is_record = ~is_blank & ~np.isin(numbers, self.skipped)
+        if self._line == 0 and self.form.header and ends.size:
+            is_record[0] = False
+        counted = self._record + np.cumsum(is_record)
+        self._find_records(block, starts, ends, is_record, counted)
+        self._line += int(ends.size)
+        self._record = int(counted[-1]) if counted.size else self._record
+
+    def _blank(self, block: bytes, starts: IntArray, ends: IntArray) -> BoolArray:
+        length = ends - starts
+        is_blank: BoolArray = length == 0
+        for n in np.flatnonzero(length == 1):
+            is_blank[n] = block[starts[n]] == _CR
+        return is_blank
+
+    def _find_records(
+        self, block: bytes, starts: IntArray, ends: IntArray, is_record: BoolArray, counted: IntArray
+    ) -> None:
+        if not counted.size:
+            return
+        here = self.records[(self.records > self._record) & (self.records <= counted[-1])]
+        for record, place in zip(here, np.searchsorted(counted, here), strict=True):
+            number = self._line + int(place) + 1
+            assert is_record[place]  # noqa: S101  (the count rises only at records)
+            self.line_of[int(record)] = number
+            self._keep(block, starts, ends, number)
+
+    def _keep(self, block: bytes, starts: IntArray, ends: IntArray, number: int) -> None:
+        place = number - self._line - 1
+        line = block[starts[place] : ends[place]].removesuffix(b"\r")
+        line = line.removeprefix(_BOM) if number == 1 else line
+        self.raw[number] = line.decode(self.form.encoding, errors="replace")

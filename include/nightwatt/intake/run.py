@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,13 +16,13 @@ from typing import Any
 import duckdb
 from sqlalchemy import update
 
-from nightwatt.contracts.canonical import READ_COLUMNS
+from nightwatt.contracts.canonical import READ_COLUMNS, READ_KEY
 from nightwatt.contracts.feed import Feed, Format, Trailer
 from nightwatt.duck import ident, memory_engine, text
 from nightwatt.errors import NightWattError, TerminalError
 from nightwatt.intake.formats.delimited import BadLine, Delimited, bad_lines, open_delimited
 from nightwatt.intake.intervals import fans_out, needs_record, prepare_days, reads_sql
-from nightwatt.intake.lines import line_of_record, raw_lines
+from nightwatt.intake.lines import locate
 from nightwatt.intake.rejects import REASONS, Reject, read_rejects, reject_path, summary, write_rejects
 from nightwatt.intake.tables import lake_columns, table_sql
 from nightwatt.ledger import Ledger, loads
@@ -216,68 +216,71 @@ def _parse(job: _Job) -> _Parsed:
 
 def _read(con: duckdb.DuckDBPyConnection, delimited: Delimited, job: _Job) -> _Parsed:
     feed, source = job.feed, job.source
+    is_numbered = job.is_table or needs_record(feed)
     if not job.is_table:
         prepare_days(con, feed)
-    in_order = job.is_table or needs_record(feed)
-    records_out = _write(con, job, job.rows(delimited, delimited.relation(numbered=in_order)), in_order=in_order)
+    con.execute(f"CREATE TEMP TABLE parsed AS {job.rows(delimited, delimited.relation(numbered=is_numbered))}")
     structural = bad_lines(con, delimited, feed, source.line_count)
-    rejects = [Reject(b.line, b.code, None, b.reason, b.raw) for b in structural]
+    faults, ignored = _faults(con, "record" if is_numbered else "rowid + 1")
+    records_out = _write(con, job)
+    rejected = len(structural) + len(faults)
     trailer = int(source.has_trailer and isinstance(feed.arrival.wholeness, Trailer))
     data_lines = source.line_count - int(feed.format.header) - trailer
-    ignored = blank = 0
-    if fans_out(feed) or records_out + len(structural) != data_lines:
-        found, ignored, blank = _look_for_faults(con, delimited, job, structural)
-        rejects += found
+    blank, rejects = 0, [Reject(b.line, b.code, None, b.reason, b.raw) for b in structural]
+    if faults or records_out + rejected + ignored != data_lines:
+        located, blank = _locate(delimited, job, faults, structural)
+        rejects += located
     rows_in = data_lines - blank
-    kept = rows_in - len(rejects) - ignored
-    if not fans_out(feed) and kept != records_out:
+    if not fans_out(feed) and records_out + rejected + ignored != rows_in:
         raise TerminalError(
             "file.unaccounted",
-            f"{job.receipt.file_name}: {rows_in} data rows, but {records_out} kept, {len(rejects)} rejected and "
-            f"{ignored} passed over make {records_out + len(rejects) + ignored}",
+            f"{job.receipt.file_name}: {rows_in} data rows, but {records_out} kept, {rejected} rejected and "
+            f"{ignored} passed over make {records_out + rejected + ignored}",
             "the file is not loaded; look for broken lines near the end, or ask the sender for it again",
         )
     return _Parsed(_renumbered(rejects, source), rows_in, ignored, records_out, _totals(con, job))
 
 
-def _write(con: duckdb.DuckDBPyConnection, job: _Job, rows: str, *, in_order: bool) -> int:
+def _faults(con: duckdb.DuckDBPyConnection, record: str) -> tuple[dict[int, str], int]:
+    """Return the fault of each bad record, and how many records the contract passes over.
+
+    Rows of a table made in file order carry that order in their rowid, so counting them costs nothing. A
+    record that holds several reads is bad if one of them is, and passed over only if all of them are.
+    """
+    found = con.execute(
+        f"SELECT {record} AS number, max(fault) AS fault FROM parsed "
+        f"WHERE {record} IN (SELECT {record} FROM parsed WHERE fault IS NOT NULL OR ignored) "
+        f"GROUP BY number HAVING max(fault) IS NOT NULL OR bool_and(ignored) ORDER BY number"
+    ).fetchall()
+    bad = {number: fault for number, fault in found if fault is not None}
+    return bad, len(found) - len(bad)
+
+
+def _write(con: duckdb.DuckDBPyConnection, job: _Job) -> int:
+    """Write the good rows. Reads are sorted as the reads store is, so that a merge reads only what it needs."""
     columns = ", ".join(ident(c) for c in (lake_columns(job.feed) if job.is_table else READ_COLUMNS))
-    con.execute(f"SET preserve_insertion_order = {str(in_order).lower()}")
+    order = "_source_row" if job.is_table else ", ".join(READ_KEY)
     written = con.execute(
-        f"COPY (SELECT {columns} FROM ({rows}) WHERE fault IS NULL AND NOT ignored) "
+        f"COPY (SELECT {columns} FROM parsed WHERE fault IS NULL AND NOT ignored ORDER BY {order}) "
         f"TO {text(job.part)} (FORMAT parquet, COMPRESSION zstd)"
     ).fetchone()
     return int(written[0]) if written else 0
 
 
-def _look_for_faults(
-    con: duckdb.DuckDBPyConnection, delimited: Delimited, job: _Job, structural: Sequence[BadLine]
-) -> tuple[list[Reject], int, int]:
-    """Read once more, in order, to say which line is bad and why. Costs nothing when no line is.
-
-    Returns:
-        The rejects, how many rows the contract passes over, and how many lines are blank.
-    """
-    con.execute("DROP TABLE csv_rejects; DROP TABLE csv_scans; SET preserve_insertion_order = true")
-    found = con.execute(
-        f"SELECT record, max(fault) AS fault, bool_and(ignored) AS ignored "
-        f"FROM ({job.rows(delimited, delimited.relation(numbered=True))}) "
-        "GROUP BY record HAVING max(fault) IS NOT NULL OR bool_and(ignored) ORDER BY record"
-    ).fetchall()
-    bad = {record: fault for record, fault, _ in found if fault is not None}
-    ignored = sum(1 for _, fault, _ in found if fault is None)
-    form = job.feed.format
-    counted = Format(compression="plain" if delimited.is_clean_copy else form.compression, header=form.header)
-    aside = {a.line for a in delimited.aside}
-    skipped = {b.line for b in structural}
-    lines, blank = line_of_record(delimited.path, counted, bad, skipped)
-    raw = raw_lines(job.source.path, form, lines.values())
+def _locate(
+    delimited: Delimited, job: _Job, faults: Mapping[int, str], structural: Sequence[BadLine]
+) -> tuple[list[Reject], int]:
+    """Say which lines the bad records are; also how many lines are blank."""
+    form = job.feed.format.model_copy(update={"compression": "plain", "encoding": "utf-8"})
+    path, form = (delimited.path, form) if delimited.is_clean_copy else (job.source.path, job.feed.format)
+    located = locate(path, form, faults, {b.line for b in structural} - {a.line for a in delimited.aside})
     rejects = []
-    for record, fault in bad.items():
+    for record, fault in faults.items():
         code, _, column = fault.partition("|")
-        line = lines[record]
-        rejects.append(Reject(line, code, column, REASONS.get(code, code), raw.get(line, "")))
-    return rejects, ignored, blank - len(aside)
+        line = located.line_of[record]
+        rejects.append(Reject(line, code, column, REASONS.get(code, code), located.raw[line]))
+    # Lines set aside before parsing are blank in the copy, but they are no blank lines of the file.
+    return rejects, located.blank_lines - len(delimited.aside)
 
 
 def _renumbered(rejects: list[Reject], source: _Input) -> list[Reject]:

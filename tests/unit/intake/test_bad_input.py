@@ -223,3 +223,30 @@ def test_replaying_a_held_file_is_refused(bench: Bench, table: Maker) -> None:
     bench.load(feed, f"{HEADER}{ANN}\nx\n")
     with pytest.raises(TerminalError, match="--retry-held"):
         bench.replay(feed)
+
+
+def test_line_numbers_hold_in_a_large_file_read_by_several_threads(bench: Bench, reads: Maker) -> None:
+    feed = reads(
+        """
+columns:
+  - {name: sp, field: service_point_id}
+  - {name: at, field: stamp, type: timestamp}
+  - {name: kwh, field: value, type: decimal}
+interval:
+  length_min: 60
+  marks: start
+  clock: {kind: utc}
+  channel: {constant: delivered}
+  unit: {constant: kWh}
+  quality: {constant: actual}
+"""
+    )
+    lines = [f"SP{n:07d},2026-01-15 05:00:00,1.5" for n in range(600_000)]
+    bad = {7: "SP,never,1", 250_000: "short", 400_000: "SP,2026-01-15 05:00:00,x", 599_999: ",2026-01-15 05:00:00,1"}
+    for place, line in bad.items():
+        lines[place] = line
+    lines.insert(100, "")
+    result = bench.load(feed, "sp,at,kwh\n" + "\n".join(lines) + "\n")
+    found = [(r.line, r.raw) for r in bench.rejects(feed, result)]
+    assert found == [(place + 2 + (place >= 100), line) for place, line in bad.items()]
+    assert (result.rows_in, result.rows_kept, result.rows_rejected) == (600_000, 599_996, 4)
