@@ -1,0 +1,86 @@
+"""`docs/reference/settings.md`: every environment variable NightWatt reads, from the settings' own descriptions.
+
+Belongs here: layout, and words for variables that are read outside the settings classes. Does not belong here: what
+a setting does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+
+from docs_pages.text import code, page, table, words
+from nightwatt.delivery.sftp import SftpSettings
+from nightwatt.settings import PROJECT_ROOT, Settings
+
+CONNECTION = "NIGHTWATT_SFTP_<NAME>_"
+
+WORDS = {
+    "NIGHTWATT_SFTP_<NAME>_HOST": "the partner's SFTP server",
+    "NIGHTWATT_SFTP_<NAME>_PORT": "its port",
+    "NIGHTWATT_SFTP_<NAME>_USER": "the user name the partner gave us",
+}
+"""Where the settings class says nothing."""
+
+ELSEWHERE = {
+    "what the scripts read": {
+        "NIGHTWATT_DEMO_CUSTOMERS": ("400", "how many customers the make-believe utility of `make run` has"),
+        "NIGHTWATT_UI_PORT": ("8080", "port of `make ui`, and of the pages of docker compose, on this machine only"),
+    },
+    "what docker-compose.yaml reads from .env": {
+        "NIGHTWATT_INBOUND": ("", "the folder source systems drop their files in"),
+        "NIGHTWATT_BASE_URL": ("http://127.0.0.1:8080", "address under which people reach the pages"),
+        "NIGHTWATT_PARALLEL_TASKS": ("4", "Airflow tasks at a time"),
+        "NIGHTWATT_VERSION": ("0.1.0", "tag of the image"),
+    },
+    "what the platform sets for dbt": {
+        "NIGHTWATT_WAREHOUSE_FILE": (
+            "target/warehouse.duckdb",
+            "the DuckDB file dbt builds; set it to run dbt by hand",
+        ),
+        "NIGHTWATT_SCRATCH": ("target/scratch", "where dbt's DuckDB spills; set it to run dbt by hand"),
+    },
+}
+"""By heading: variable, default, meaning."""
+
+_INTRODUCTION = """
+NightWatt reads its settings from environment variables. A feed or a partner is not a setting: it is a contract in the
+catalog ([feeds](contract_feed.md), [deliveries](contract_delivery.md)). Only addresses, keys and limits stand here.
+"""
+
+_CONNECTIONS = f"""
+A delivery contract names a connection (`destination.connection`). Its address and keys come from variables with that
+name in capitals: connection `opower` reads `{CONNECTION.replace("<NAME>", "OPOWER")}HOST`. A password is never used.
+"""
+
+
+def settings_page() -> str:
+    """Return the page."""
+    parts = [_INTRODUCTION, _table(Settings, "NIGHTWATT_"), "## SFTP connections", _CONNECTIONS]
+    parts.append(_table(SftpSettings, CONNECTION))
+    for heading, variables in ELSEWHERE.items():
+        rows = [(code(name), code(default), meaning) for name, (default, meaning) in variables.items()]
+        parts += [f"## {heading[0].upper()}{heading[1:]}", table(["variable", "default", "meaning"], rows)]
+    return page("Settings", "the settings classes", *parts)
+
+
+def _table(model: type[BaseModel], prefix: str) -> str:
+    fields: Mapping[str, FieldInfo] = model.model_fields
+    rows = []
+    for name, field in fields.items():
+        variable = f"{prefix}{name.upper()}"
+        rows.append((code(variable), _default(field), words(field.description, WORDS.get(variable), variable)))
+    return table(["variable", "default", "meaning"], rows)
+
+
+def _default(field: FieldInfo) -> str:
+    value: Any = field.default
+    if field.is_required():
+        return "must be set"
+    if isinstance(value, Path):
+        value = f"./{value.relative_to(PROJECT_ROOT)}"
+    return "" if value is None else code(value)
