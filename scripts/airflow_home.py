@@ -7,8 +7,11 @@ once.
 
 from __future__ import annotations
 
+import base64
 import contextlib
+import json
 import os
+import secrets
 import time
 from pathlib import Path
 
@@ -37,6 +40,7 @@ def prepare(settings: Settings, port: int = 8080) -> Path:
         "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{address}/execution/",
         "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS": "False",
         "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{folder / 'airflow.db'}",
+        **_keys(folder / "keys.json"),
         "AIRFLOW__LOGGING__BASE_LOG_FOLDER": str(folder / "logs"),
         "AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL": "30",
         "AIRFLOW__API__HOST": HOST,
@@ -48,6 +52,22 @@ def prepare(settings: Settings, port: int = 8080) -> Path:
     }
     time.tzset()
     return folder
+
+
+def _keys(path: Path) -> dict[str, str]:
+    """Return the keys Airflow's services must share, made once.
+
+    Left to themselves, services that start together on a new home each make their own, and then refuse each other.
+    """
+    if not path.exists():
+        made = {
+            "AIRFLOW__CORE__FERNET_KEY": base64.urlsafe_b64encode(secrets.token_bytes(32)).decode(),
+            "AIRFLOW__API_AUTH__JWT_SECRET": secrets.token_urlsafe(64),
+            "AIRFLOW__API__SECRET_KEY": secrets.token_urlsafe(64),
+        }
+        path.touch(mode=0o600)
+        path.write_text(json.dumps(made, indent=1), encoding="utf-8")
+    return dict(json.loads(path.read_text("utf-8")))
 
 
 def migrate() -> None:

@@ -20,10 +20,11 @@ import threading
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
 from pathlib import Path
+from typing import TextIO
 
 import airflow_home
+import night_screen
 import psutil
 
 from nightwatt.settings import Settings
@@ -53,30 +54,22 @@ def main() -> int:
     logs = settings.root / "logs"
     logs.mkdir(parents=True, exist_ok=True)
     print(f"starting Airflow for {settings.root} (logs in {logs}); Ctrl-C stops it", flush=True)
-    with contextlib.ExitStack() as stack:
-        with silenced(logs / "airflow-setup.log"):
-            airflow_home.migrate()
+    with night_screen.quiet(logs / "airflow-setup.log") as screen, contextlib.ExitStack() as stack:
+        airflow_home.migrate()
         airflow_home.start_partner(settings, stack)
         services = {name: start(name, logs) for name in SERVICES}
         try:
-            return watch(services, stop, folder, logs)
+            return watch(services, stop, folder, logs, screen)
         finally:
-            print("stopping Airflow", flush=True)
+            print("stopping Airflow", file=screen, flush=True)
             stop_all(services)
-            print("stopped", flush=True)
+            print("stopped", file=screen, flush=True)
 
 
 def is_taken(port: int) -> bool:
     """Return whether something listens on the port."""
     with socket.socket() as probe:
         return probe.connect_ex((airflow_home.HOST, port)) == 0
-
-
-@contextlib.contextmanager
-def silenced(log_file: Path) -> Iterator[None]:
-    """Send what is printed to a file."""
-    with log_file.open("w") as log, contextlib.redirect_stdout(log), contextlib.redirect_stderr(log):
-        yield
 
 
 def start(name: str, logs: Path) -> subprocess.Popen[bytes]:
@@ -91,21 +84,22 @@ def start(name: str, logs: Path) -> subprocess.Popen[bytes]:
         )
 
 
-def watch(services: dict[str, subprocess.Popen[bytes]], stop: threading.Event, folder: Path, logs: Path) -> int:
+def watch(
+    services: dict[str, subprocess.Popen[bytes]], stop: threading.Event, folder: Path, logs: Path, screen: TextIO
+) -> int:
     """Say when Airflow is ready, then wait for the end."""
     give_up, is_ready = time.monotonic() + READY_SECONDS, False
     while not stop.wait(1):
         for name, process in services.items():
             if process.poll() is not None:
-                print(f"{name} ended with {process.returncode}; see {logs / f'airflow-{name}.log'}", file=sys.stderr)
+                print(f"{name} ended by itself; see {logs / f'airflow-{name}.log'}", file=screen, flush=True)
                 return 1
         if not is_ready and is_healthy():
             is_ready = True
-            print(
-                f"\n  http://{airflow_home.HOST}:{PORT}\n  user admin, password in {folder / PASSWORDS}\n", flush=True
-            )
+            address = f"http://{airflow_home.HOST}:{PORT}"
+            print(f"\n  {address}\n  user admin, password in {folder / PASSWORDS}\n", file=screen, flush=True)
         if not is_ready and time.monotonic() > give_up:
-            print(f"Airflow is not ready after {READY_SECONDS} s; see {logs}", file=sys.stderr)
+            print(f"Airflow is not ready after {READY_SECONDS} s; see {logs}", file=screen, flush=True)
             return 1
     return 0
 
