@@ -1,6 +1,8 @@
 """What every command shares: the console, and opening the home that the global options name.
 
 Belongs here: `Context`. Does not belong here: commands.
+
+Commands import what they need when they run, so that `--help` and completion stay quick.
 """
 
 from __future__ import annotations
@@ -9,12 +11,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 
-from nightwatt.contracts.catalog import Catalog, load_catalog
 from nightwatt.settings import Settings
-from nightwatt.stages import Platform
+
+if TYPE_CHECKING:
+    from nightwatt.contracts.catalog import Catalog
+    from nightwatt.stages import Platform
 
 _PIPED_WIDTH = 160
 
@@ -41,10 +46,14 @@ class Context:
 
     def catalog(self) -> Catalog:
         """Return the catalog asked for."""
+        from nightwatt.contracts.catalog import load_catalog
+
         return load_catalog(self.catalog_folder or self.settings().catalog)
 
     @contextmanager
     def platform(self) -> Iterator[Platform]:
         """Open the home for the length of a block."""
+        from nightwatt.stages import Platform
+
         with Platform.open("cli", self.settings(), self.catalog_folder) as platform:
             yield platform

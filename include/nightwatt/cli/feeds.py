@@ -14,8 +14,6 @@ import yaml
 from rich.table import Table
 
 from nightwatt.cli.context import Context, console
-from nightwatt.contracts.catalog import check_file
-from nightwatt.contracts.schema import json_schemas
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -53,6 +51,8 @@ def check(
     files: Annotated[list[Path] | None, typer.Argument(help="Contract files; the whole catalog otherwise.")] = None,
 ) -> None:
     """Check contracts; every fault names file, key and remedy."""
+    from nightwatt.contracts.catalog import check_file
+
     context: Context = ctx.obj
     if not files:
         catalog = context.catalog()
@@ -71,6 +71,8 @@ def schema(
     folder: Annotated[Path | None, typer.Option(help="Write <folder>/feed.json and delivery.json.")] = None,
 ) -> None:
     """Export the JSON Schema of contracts, so that an editor completes and checks them."""
+    from nightwatt.contracts.schema import json_schemas
+
     schemas = json_schemas()
     if folder is None:
         console.print(json.dumps(schemas, indent=2))

@@ -11,9 +11,6 @@ from typing import Annotated
 import typer
 
 from nightwatt.cli.context import Context, console
-from nightwatt.cli.screen import render
-from nightwatt.ledger.night import newest_business_date
-from nightwatt.stages.report import night_report
 
 
 def status(
@@ -24,6 +21,10 @@ def status(
     ] = None,
 ) -> None:
     """Show what came, what is published and sent, and whether deadlines hold."""
+    from nightwatt.cli.screen import render
+    from nightwatt.ledger.night import newest_business_date
+    from nightwatt.stages.report import night_report
+
     context: Context = ctx.obj
     with context.platform() as platform:
         with platform.ledger.read() as session:

@@ -8,15 +8,15 @@ from __future__ import annotations
 import json
 import sys
 from enum import StrEnum
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
-import pyarrow as pa
-import pyarrow.csv as pa_csv
 import typer
 from rich.table import Table
 
 from nightwatt.cli.context import Context, console
-from nightwatt.warehouse.query import run_sql
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 _SHOWN = 200
 
@@ -37,10 +37,14 @@ def sql(
     ] = Format.TABLE,
 ) -> None:
     """Ask the published warehouse a question in SQL (read only)."""
+    from nightwatt.warehouse.query import run_sql
+
     context: Context = ctx.obj
     answer = run_sql(context.settings(), query)
     if format is Format.CSV:
-        pa_csv.write_csv(_as_text(answer), sys.stdout.buffer)
+        from pyarrow.csv import write_csv
+
+        write_csv(_as_text(answer), sys.stdout.buffer)
     elif format is Format.JSON:
         json.dump(answer.to_pylist(), sys.stdout, default=str, indent=2)
         sys.stdout.write("\n")
@@ -50,8 +54,10 @@ def sql(
 
 def _as_text(answer: pa.Table) -> pa.Table:
     """Return the table with decimals as exact text, which the CSV writer does not take otherwise."""
+    import pyarrow as pa
+
     columns = [c.cast(pa.string()) if pa.types.is_decimal(c.type) else c for c in answer.columns]
-    return pa.table(dict(zip(answer.column_names, columns, strict=True)))
+    return pa.table(columns, names=answer.column_names)
 
 
 def _print(answer: pa.Table) -> None:

@@ -12,7 +12,6 @@ import typer
 from rich.table import Table
 
 from nightwatt.cli.context import Context, console
-from nightwatt.ledger import receipts
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -22,6 +21,8 @@ Day = Annotated[datetime | None, typer.Option("--date", formats=["%Y-%m-%d"], he
 @app.command("list")
 def list_receipts(ctx: typer.Context, feed: Annotated[str | None, typer.Option()] = None, date: Day = None) -> None:
     """List receipts, newest last."""
+    from nightwatt.ledger import receipts
+
     context: Context = ctx.obj
     table = Table(
         "receipt", "feed", "business date", "file", "state", "rows in", "kept", "rejected", box=None, pad_edge=False
@@ -37,6 +38,8 @@ def list_receipts(ctx: typer.Context, feed: Annotated[str | None, typer.Option()
 @app.command()
 def show(ctx: typer.Context, receipt: int) -> None:
     """Show one receipt in full."""
+    from nightwatt.ledger import receipts
+
     context: Context = ctx.obj
     with context.platform() as platform, platform.ledger.read() as session:
         row = receipts.get(session, receipt)

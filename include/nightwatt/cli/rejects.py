@@ -14,9 +14,6 @@ import typer
 from rich.table import Table
 
 from nightwatt.cli.context import Context, console
-from nightwatt.intake.rejects import read_rejects, reject_path
-from nightwatt.ledger import loads, receipts
-from nightwatt.stages import replay_rejects
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -26,6 +23,8 @@ Day = Annotated[datetime | None, typer.Option("--date", formats=["%Y-%m-%d"], he
 @app.command("list")
 def list_rejects(ctx: typer.Context, feed: Annotated[str | None, typer.Option()] = None, date: Day = None) -> None:
     """List receipts with open rejects: how many lines, for what reason."""
+    from nightwatt.ledger import loads
+
     context: Context = ctx.obj
     table = Table("receipt", "feed", "file", "code", "column", "lines", "first line", box=None, pad_edge=False)
     with context.platform() as platform, platform.ledger.read() as session:
@@ -46,6 +45,9 @@ def list_rejects(ctx: typer.Context, feed: Annotated[str | None, typer.Option()]
 @app.command()
 def show(ctx: typer.Context, receipt: int, limit: Annotated[int, typer.Option(help="How many lines.")] = 20) -> None:
     """Show the open rejects of a receipt: line, code, column, reason, raw text."""
+    from nightwatt.intake.rejects import read_rejects, reject_path
+    from nightwatt.ledger import loads, receipts
+
     context: Context = ctx.obj
     with context.platform() as platform:
         with platform.ledger.read() as session:
@@ -67,6 +69,8 @@ def replay(
     file: Annotated[Path | None, typer.Option(help="Corrected lines, with header, in place of the rejects.")] = None,
 ) -> None:
     """Read the open rejects again, by the contract as it is now; then build and publish to see them."""
+    from nightwatt.stages import replay_rejects
+
     context: Context = ctx.obj
     with context.platform() as platform:
         result = replay_rejects(platform, receipt, file)

@@ -13,7 +13,6 @@ import typer
 from rich.table import Table
 
 from nightwatt.cli.context import Context, console
-from nightwatt.simulator import Utility, write_night
 
 
 def simulate(
@@ -29,6 +28,8 @@ def simulate(
     into: Annotated[Path | None, typer.Option(help="Folder; the home's inbound folder otherwise.")] = None,
 ) -> None:
     """Write what a utility's systems would drop for one or more nights. Same seed, same bytes."""
+    from nightwatt.simulator import Utility, write_night
+
     context: Context = ctx.obj
     settings = context.settings()
     folder = into or settings.inbound

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 from datetime import date, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from nightwatt import stages
 from nightwatt.cli.context import Context, console
-from nightwatt.stages import Platform
+
+if TYPE_CHECKING:
+    from nightwatt.stages import Platform
 
 Day = Annotated[datetime | None, typer.Option("--date", formats=["%Y-%m-%d"], help="Business date; today's otherwise.")]
 Domain = Annotated[str | None, typer.Argument(help="billing or usage; both otherwise.")]
@@ -35,6 +36,8 @@ def load(
     retry_held: Annotated[bool, typer.Option(help="Read files on hold again, by the contract as it is now.")] = False,
 ) -> None:
     """Take files in and load them: landing archive, lake, reads store."""
+    from nightwatt import stages
+
     context: Context = ctx.obj
     with context.platform() as platform:
         given = date.date() if date else None
@@ -62,6 +65,8 @@ def build(
     full_refresh: Annotated[bool, typer.Option(help="Rebuild everything, not only what changed.")] = False,
 ) -> None:
     """Build the warehouse's models from the lake and the reads store."""
+    from nightwatt import stages
+
     context: Context = ctx.obj
     with context.platform() as platform:
         for name in _domains(domain):
@@ -71,6 +76,8 @@ def build(
 
 def publish(ctx: typer.Context, domain: Domain = None, date: Day = None) -> None:
     """Publish the marts: built aside, checked, swapped in."""
+    from nightwatt import stages
+
     context: Context = ctx.obj
     with context.platform() as platform:
         for name in _domains(domain):
@@ -81,6 +88,8 @@ def publish(ctx: typer.Context, domain: Domain = None, date: Day = None) -> None
 
 def deliver(ctx: typer.Context, delivery: str, date: Day = None) -> None:
     """Write, check and send a delivery's file; does nothing if it was sent."""
+    from nightwatt import stages
+
     context: Context = ctx.obj
     with context.platform() as platform:
         summary = stages.deliver(platform, delivery, _day(platform, date))

@@ -12,6 +12,7 @@ from datetime import date, datetime
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from nightwatt.errors import TerminalError
 from nightwatt.ledger.models import DeliveryState, Sending
 
 UNFINISHED = (DeliveryState.INTENT, DeliveryState.RENAMING, DeliveryState.UNKNOWN, DeliveryState.FAILED)
@@ -21,11 +22,11 @@ def get(session: Session, sending_id: int) -> Sending:
     """Return one sending.
 
     Raises:
-        LookupError: there is none with this number.
+        TerminalError: `sending.unknown`, there is none with this number.
     """
     found = session.get(Sending, sending_id)
     if found is None:
-        raise LookupError(f"there is no sending {sending_id}")
+        raise TerminalError("sending.unknown", f"there is no sending {sending_id}", "see `nightwatt sent list`")
     return found
 
 
@@ -47,6 +48,14 @@ def of_business_date(session: Session, delivery: str, business_date: date) -> Se
     ).all()
 
 
+def recent(session: Session, limit: int, business_date: date | None = None) -> Sequence[Sending]:
+    """Return the newest sendings of all deliveries, oldest first."""
+    question = select(Sending).order_by(Sending.id.desc()).limit(limit)
+    if business_date:
+        question = question.where(Sending.business_date == business_date)
+    return session.scalars(question).all()[::-1]
+
+
 def last_delivered(session: Session, delivery: str) -> Sending | None:
     """Return the file of a delivery that went out last; the next one begins where its loads end."""
     return session.scalars(
@@ -64,11 +73,13 @@ def resolve(session: Session, sending_id: int, *, arrived: bool, at: datetime, b
         arrived: the partner has the file: it counts as delivered. Otherwise it is sent again by the next run.
 
     Raises:
-        ValueError: the sending is not in state `unknown`.
+        TerminalError: `sending.settled`, the sending is not in state `unknown`.
     """
     row = get(session, sending_id)
     if row.state != DeliveryState.UNKNOWN:
-        raise ValueError(f"sending {sending_id} is {row.state}, not unknown; there is nothing to settle")
+        raise TerminalError(
+            "sending.settled", f"sending {sending_id} is {row.state}, not unknown", "there is nothing to settle"
+        )
     if arrived:
         row.state, row.delivered_at = DeliveryState.DELIVERED, at
         row.message = f"the partner has it, says {by}"

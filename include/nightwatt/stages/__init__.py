@@ -7,7 +7,7 @@ Does not belong here: anything a room can decide by itself.
 from nightwatt.stages.arriving import Arrivals, Expected, arrive, expectation, receive
 from nightwatt.stages.building import BuildSummary, PublishSummary, build, publish
 from nightwatt.stages.delivering import DeliverSummary, deliver
-from nightwatt.stages.loading import LoadSummary, MergeSummary, load, merge_reads, replay_rejects
+from nightwatt.stages.loading import LoadSummary, MergeSummary, load, merge_reads, rebuild_reads, replay_rejects
 from nightwatt.stages.platform import Platform
 
 __all__ = [
@@ -26,6 +26,7 @@ __all__ = [
     "load",
     "merge_reads",
     "publish",
+    "rebuild_reads",
     "receive",
     "replay_rejects",
 ]

@@ -85,6 +85,7 @@ def publish(platform: Platform, domain: str, as_of: date) -> PublishSummary:
             platform.ledger,
             pin_reads=lambda version: platform.store.pin(version).files,
         )
+        platform.store.retain(platform.settings.keep_publications, warehouse.kept_store_versions(platform.settings))
     return PublishSummary(domain, result.sequence, result.as_of, result.is_new, dict(result.tables))
 
 

@@ -14,9 +14,11 @@ from typing import Any
 import duckdb
 
 from nightwatt.delivery.courier import nowhere
-from nightwatt.delivery.deliver import PublicationFacts
+from nightwatt.delivery.deliver import Delivered, Outcome, PublicationFacts
 from nightwatt.delivery.deliver import deliver as send
 from nightwatt.errors import TerminalError
+from nightwatt.ledger import checks
+from nightwatt.ledger.checks import CheckResult
 from nightwatt.stages.platform import Platform
 from nightwatt.warehouse import published
 
@@ -86,8 +88,26 @@ def deliver(
             business_date,
             at=at,
         )
+        _note_warnings(platform, result, business_date)
     files = tuple(SentFile(r.file_name, r.rows, r.size_bytes, r.sha256, r.remote_path) for r in result.receipts)
     return DeliverSummary(delivery_name, result.outcome.value, result.message, files)
+
+
+def _note_warnings(platform: Platform, result: Delivered, business_date: date) -> None:
+    """Put what the checker and the writer had to say into the ledger, once, with the sending."""
+    if result.outcome is not Outcome.SENT:
+        return
+    found = [
+        CheckResult(f.code, result.delivery, False, False, f.message, {"lines": list(f.lines), "count": f.count})
+        for f in result.warnings
+    ]
+    found += [
+        CheckResult("delivery.left_out", result.delivery, False, False, f"{count} read(s) left out: {reason}")
+        for reason, count in result.left_out.items()
+        if count
+    ]
+    with platform.ledger.write() as session:
+        checks.record(session, found, business_date, platform.clock())
 
 
 def _publication(con: duckdb.DuckDBPyConnection) -> PublicationFacts:

@@ -156,6 +156,20 @@ def merge_reads(platform: Platform) -> MergeSummary:
     return summary
 
 
+def rebuild_reads(platform: Platform) -> MergeSummary:
+    """Make the reads store anew from every finished load in the lake, with id ranges that fit them."""
+    with platform.ledger.run("rebuild", "reads", None, platform.started_by):
+        with platform.ledger.read() as session:
+            finished = [load for load, _ in loads.done(session, read_feeds(platform))]
+        files = lake_files(platform.settings, [load.lake_path for load in finished])
+        result = platform.store.rebuild(files, [load.sequence for load in finished])
+        summary = MergeSummary(
+            result.version, len(finished), result.inserted, result.updated, result.unchanged, result.conflicts
+        )
+        _enter_merge(platform, [load.sequence for load in finished], summary)
+    return summary
+
+
 def _enter_merge(platform: Platform, sequences: Sequence[int], summary: MergeSummary) -> None:
     with platform.ledger.write() as session:
         loads.set_store_version(session, sequences, summary.version)
