@@ -362,9 +362,23 @@ def test_an_absent_folder_holds_nothing(home: Home) -> None:
     assert (found.new, found.waiting, found.unknown) == ([], [], [])
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
-def test_a_file_this_user_may_not_read_is_refused(home: Home) -> None:
-    home.send().chmod(0)
+def deny_reading(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Make opening a file fail as it does for a user without permission."""
+    really_open = os.open
+
+    def denied(name: Any, *arguments: Any, **named: Any) -> int:
+        if Path(name) == path:
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+        return really_open(name, *arguments, **named)
+
+    monkeypatch.setattr(os, "open", denied)
+
+
+def test_a_file_this_user_may_not_read_is_refused(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = home.send()
+    path.chmod(0)
+    if os.geteuid() == 0:  # root may read everything: let the system say what it would say to anybody else
+        deny_reading(path, monkeypatch)
     assert refuse(home).code == "file.not_readable"
 
 
