@@ -31,6 +31,8 @@ WORDS = {
     "receipts show RECEIPT": "Number of a receipt; `nightwatt receipts list` shows them.",
     "rejects list --feed": "Only this feed.",
     "rejects show RECEIPT": "Number of a receipt; `nightwatt rejects list` shows those with open rejects.",
+    "reads show SERVICE_POINT": "Service point as the metering system names it.",
+    "sent settle SENDING": "Number of the sending; `nightwatt sent list` shows it.",
     "rejects replay RECEIPT": "Number of a receipt with open rejects.",
 }
 """By `command parameter`, where the code says nothing."""
@@ -78,9 +80,9 @@ def cli_page(given: list[Command] | None = None) -> str:
 
 
 _INTRODUCTION = """
-Every stage of the night is a command, and each is the function that the DAGs call. Options of the program stand before
-the command: `nightwatt --home /srv/nightwatt status`. Every command takes `--help`. An error is one line with a code and
-what to do, and exit code 1; [codes.md](../runbooks/codes.md) lists the codes.
+Every stage of the night is a command, and each is the function that the DAGs call. Options of the program stand
+before the command: `nightwatt --home /srv/nightwatt status`. Every command takes `--help`. An error is one line with
+a code and what to do, and exit code 1; [codes.md](../runbooks/codes.md) lists the codes.
 """
 
 

@@ -40,9 +40,9 @@ ELSEWHERE = {
     "what the platform sets for dbt": {
         "NIGHTWATT_WAREHOUSE_FILE": (
             "target/warehouse.duckdb",
-            "the DuckDB file dbt builds; set it to run dbt by hand",
+            "the DuckDB file dbt builds, for runs by hand",
         ),
-        "NIGHTWATT_SCRATCH": ("target/scratch", "where dbt's DuckDB spills; set it to run dbt by hand"),
+        "NIGHTWATT_SCRATCH": ("target/scratch", "where it spills, for runs by hand"),
     },
 }
 """By heading: variable, default, meaning."""

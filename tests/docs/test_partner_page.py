@@ -1,0 +1,32 @@
+"""The partner's page agrees with the profile that writes the file."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from nightwatt.contracts.catalog import PACKAGED, load_catalog
+from nightwatt.delivery.opower.profile import load_profile
+
+PAGE = (Path(__file__).resolve().parents[2] / "docs/partners/opower.md").read_text("utf-8")
+PROFILE = load_profile("opower/interval_v2-0-5")
+
+
+def test_every_open_topic_is_on_the_page_and_no_other() -> None:
+    section = PAGE.partition("## Not confirmed")[2]
+
+    assert set(re.findall(r"^\| `([\w.]+)` \|", section, re.MULTILINE)) == {o.topic for o in PROFILE.unconfirmed}
+
+
+def test_every_column_is_on_the_page() -> None:
+    section = PAGE.partition("## Form")[2].partition("\n## ")[0]
+
+    assert [c.name for c in PROFILE.columns] == re.findall(
+        r"`(\w+)`", " ".join(re.findall(r"^\| (`.*?) \|", section, re.M))
+    )
+
+
+def test_every_delivery_is_on_the_page_with_its_length_and_time() -> None:
+    for name, contract in load_catalog(PACKAGED).deliveries.items():
+        row = f"| `{name}` | {contract.commodity} | {contract.length_min} minutes | {contract.deadline:%H:%M} |"
+        assert row in PAGE
