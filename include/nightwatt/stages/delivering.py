@@ -102,7 +102,8 @@ def _note_warnings(platform: Platform, result: Delivered, business_date: date) -
         for f in result.warnings
     ]
     found += [
-        CheckResult("delivery.left_out", result.delivery, False, False, f"{count} read(s) left out: {reason}")
+        # A missing read has no value to send; it goes with a later file, when it comes.
+        CheckResult("delivery.left_out", result.delivery, reason == "missing", False, f"{count} left out: {reason}")
         for reason, count in result.left_out.items()
         if count
     ]
