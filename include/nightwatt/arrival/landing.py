@@ -6,15 +6,12 @@ arrival at a time for each feed. Does not belong here: what is worth archiving.
 
 from __future__ import annotations
 
-import fcntl
-import os
 import shutil
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from nightwatt.errors import TransientError
+from nightwatt import durable, locks
 from nightwatt.settings import Settings
 
 _WAIT_SECONDS = 120.0
@@ -40,8 +37,8 @@ def archive(settings: Settings, copy: Path, sha256: str) -> Path:
         return final
     copy.chmod(0o444)
     copy.replace(final)
-    sync_folder(final.parent)
-    sync_folder(settings.landing)
+    durable.fsync_folder(final.parent)
+    durable.fsync_folder(settings.landing)
     return final
 
 
@@ -53,9 +50,13 @@ def dock(settings: Settings, feed_name: str, wait_seconds: float = _WAIT_SECONDS
         TransientError: `arrival.busy`, if another process is taking this feed in.
     """
     around = settings.landing / ".arrival"
-    around.mkdir(parents=True, exist_ok=True)
-    with (around / f"{feed_name}.lock").open("ab") as lock:
-        _take(lock.fileno(), feed_name, wait_seconds)
+    with locks.hold(
+        around / f"{feed_name}.lock",
+        f"take in {feed_name}",
+        code="arrival.busy",
+        timeout_s=wait_seconds,
+        what=f"the arrival of {feed_name}",
+    ):
         folder = around / feed_name
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir()
@@ -63,29 +64,3 @@ def dock(settings: Settings, feed_name: str, wait_seconds: float = _WAIT_SECONDS
             yield folder
         finally:
             shutil.rmtree(folder, ignore_errors=True)
-
-
-def _take(handle: int, feed_name: str, wait_seconds: float) -> None:
-    until = time.monotonic() + wait_seconds
-    while True:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            if time.monotonic() >= until:
-                raise TransientError(
-                    "arrival.busy",
-                    f"another process has been taking in {feed_name} for {wait_seconds:g} seconds",
-                    "nothing to do: it is tried again",
-                ) from None
-            time.sleep(0.05)
-        else:
-            return
-
-
-def sync_folder(folder: Path) -> None:
-    """Force a folder's entries to disk."""
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -141,7 +141,6 @@ def _send_new(
     if not written.files:
         return _result(task, before, written.left_out, (), "no read to send was loaded since the last file")
     reports = _check(task, written, stamp_of(last.file_name) if last else None)
-    outbox.make_durable(task.folder)
     ids = _intend(task, selection, written, reports, remote_folder)
     courier.at("intent")
     receipts = [courier.send(number, file.path) for number, file in zip(ids, written.files, strict=True)]

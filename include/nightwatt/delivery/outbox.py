@@ -6,15 +6,12 @@ here: what the files hold, or the ledger.
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
-import os
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from datetime import date
 from pathlib import Path
 
-from nightwatt.errors import TransientError
+from nightwatt import locks
 
 
 def folder_of(outbox: Path, delivery: str, business_date: date) -> Path:
@@ -36,31 +33,11 @@ def remove_leftovers(folder: Path, keep: set[str]) -> None:
                 path.unlink()
 
 
-def make_durable(folder: Path) -> None:
-    """Make the names in a folder survive a power cut."""
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-
-
-@contextmanager
-def only_one(outbox: Path, delivery: str) -> Iterator[None]:
-    """Hold a delivery for this process; the lock goes with the process, however it ends.
+def only_one(outbox: Path, delivery: str) -> AbstractContextManager[locks.HeldLock]:
+    """Hold a delivery for this process, without waiting for another one.
 
     Raises:
         TransientError: `delivery.busy`.
     """
-    place = outbox / delivery
-    place.mkdir(parents=True, exist_ok=True)
-    with (place / ".lock").open("a+") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise TransientError(
-                "delivery.busy",
-                f"{delivery}: another process is sending it",
-                "wait for it, or look at what it hangs on",
-            ) from None
-        yield
+    lock = outbox / delivery / ".lock"
+    return locks.hold(lock, f"deliver {delivery}", code="delivery.busy", timeout_s=0, what=f"the delivery {delivery}")

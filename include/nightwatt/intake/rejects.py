@@ -14,6 +14,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from nightwatt import durable
 from nightwatt.settings import Settings
 
 REASONS = {
@@ -62,7 +63,7 @@ def write_rejects(path: Path, receipt_id: int, sequence: int, rejects: Sequence[
     ]  # fmt: skip
     aside = path.with_name(f".{path.name}.part")
     pq.write_table(pa.Table.from_pylist(rows, schema=_SCHEMA), aside, compression="zstd")
-    aside.replace(path)
+    durable.put_in_place(aside, path)
 
 
 def read_rejects(path: Path) -> Iterator[Reject]:

@@ -6,7 +6,6 @@ belong here: SQL of a format or of fields (beside this module).
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from typing import Any
 import duckdb
 from sqlalchemy import update
 
+from nightwatt import durable
 from nightwatt.contracts.canonical import READ_COLUMNS, READ_KEY
 from nightwatt.contracts.feed import Feed, Format, Trailer
 from nightwatt.duck import ident, memory_engine, text
@@ -173,7 +173,7 @@ def _load(receipt: Receipt, feed: Feed, settings: Settings, ledger: Ledger, sour
         shutil.rmtree(aside, ignore_errors=True)
         _hold(ledger, receipt, load, held, parsed)
     else:
-        _put_in_place(aside, settings.root / load.lake_path)
+        durable.put_folder_in_place(aside, settings.root / load.lake_path)
         _enter(ledger, receipt, load, parsed, kind)
     rejected = len(parsed.rejects)
     kept = parsed.rows_in - rejected - parsed.rows_ignored
@@ -326,23 +326,6 @@ def _verdict(receipt: Receipt, feed: Feed, parsed: _Parsed, kind: str) -> str | 
             )
         )
     return None
-
-
-def _put_in_place(aside: Path, final: Path) -> None:
-    for path in aside.iterdir():
-        _fsync(path)
-    if final.exists():
-        shutil.rmtree(final)
-    aside.rename(final)
-    _fsync(final.parent)
-
-
-def _fsync(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def _reject_counts(parsed: _Parsed) -> list[loads.RejectCount]:

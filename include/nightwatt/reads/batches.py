@@ -18,10 +18,10 @@ from pathlib import Path
 
 import duckdb
 
-from nightwatt import duck
+from nightwatt import duck, durable
 from nightwatt.contracts.canonical import READ_COLUMNS, READ_KEY
 from nightwatt.reads import latest
-from nightwatt.reads.manifest import DATA, LakeLoad, Partition, flush
+from nightwatt.reads.manifest import DATA, LakeLoad, Partition
 from nightwatt.reads.plan import Batch, CellKey, lake_sql, range_condition
 from nightwatt.settings import Settings
 
@@ -309,5 +309,5 @@ def flush_all(paths: Iterable[Path]) -> None:
     files = sorted(set(paths))
     folders = {folder for path in files for folder in (path.parent, path.parent.parent)}
     with ThreadPoolExecutor(FLUSH_THREADS) as pool:
-        list(pool.map(flush, files))
-        list(pool.map(flush, sorted(folders)))
+        list(pool.map(durable.fsync_file, files))
+        list(pool.map(durable.fsync_folder, sorted(folders)))

@@ -11,7 +11,7 @@ Layout under the store's root::
     touched/00000012.parquet                        keys that version 12 changed
     conflicts/00000012.parquet                      findings `interval.conflict` of version 12
     work/                                           files of a merge under way; empty otherwise
-    LOCK                                            see `lock.py`
+    LOCK                                            held while the store is changed
 
 A version becomes real by the replacement of CURRENT and by nothing else: files and manifests it does not
 lead to are leftovers of a killed merge, and the next merge removes them.
@@ -20,7 +20,6 @@ lead to are leftovers of a killed merge, and the next merge removes them.
 from __future__ import annotations
 
 import json
-import os
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
@@ -29,7 +28,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from nightwatt import duck
+from nightwatt import duck, durable
 from nightwatt.contracts.canonical import READ_COLUMNS
 from nightwatt.errors import TerminalError
 
@@ -281,29 +280,9 @@ def switch(version: StoreVersion) -> None:
     """
     root = version.root
     path = manifest_path(root, version.version)
-    write_whole(path, json.dumps(_encode(version), indent=1, sort_keys=True) + "\n")
-    write_whole(root / CURRENT, f"{version.version:08d}\n")
-
-
-def write_whole(path: Path, content: str) -> None:
-    """Write a text file so that a reader sees the old content or the new one, also after a power cut."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    aside = path.with_name(path.name + ".tmp")
-    with aside.open("w", encoding="utf-8") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    aside.replace(path)
-    flush(path.parent)
-
-
-def flush(path: Path) -> None:
-    """Make a file or a folder's list of names survive a power cut."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    durable.write_text(path, json.dumps(_encode(version), indent=1, sort_keys=True) + "\n")
+    durable.write_text(root / CURRENT, f"{version.version:08d}\n")
 
 
 def _encode(version: StoreVersion) -> dict[str, Any]:

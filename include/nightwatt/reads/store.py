@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from datetime import date, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -16,13 +17,12 @@ from typing import NamedTuple
 
 import duckdb
 
-from nightwatt import duck, log
+from nightwatt import duck, durable, locks, log
 from nightwatt.calendar import Clock, utc_now
 from nightwatt.contracts.canonical import READ_COLUMNS, READ_KEY
 from nightwatt.errors import TerminalError
 from nightwatt.reads import batches, manifest, plan
 from nightwatt.reads.latest import CONFLICT_COLUMNS
-from nightwatt.reads.lock import exclusive
 from nightwatt.reads.manifest import LakeLoad, MergeResult, Partition, StoreVersion
 from nightwatt.settings import Settings
 
@@ -121,7 +121,7 @@ class ReadsStore:
                 `reads.lake_loads`: a lake file is not what it should be. Nothing has changed.
             TransientError: `reads.locked`: another process changes the store.
         """
-        with exclusive(self.root / "LOCK", "merge", self._wait_seconds):
+        with self._alone("merge"):
             before = self.current()
             merged = set(before.loads) if before else set()
             new = manifest.unique(sequence for sequence in loads if sequence not in merged)
@@ -142,7 +142,7 @@ class ReadsStore:
             TerminalError: as `merge`.
             TransientError: as `merge`.
         """
-        with exclusive(self.root / "LOCK", "rebuild", self._wait_seconds):
+        with self._alone("rebuild"):
             return self._change(None, files, manifest.unique(loads), ignored=set())
 
     def lookup(self, service_point_id: str, first_date: date, last_date: date) -> list[Read]:
@@ -181,7 +181,7 @@ class ReadsStore:
         Raises:
             TransientError: `reads.locked`: another process changes the store.
         """
-        with exclusive(self.root / "LOCK", "retention", self._wait_seconds):
+        with self._alone("retention"):
             current = manifest.current_number(self.root)
             if current is None:
                 return []
@@ -192,6 +192,12 @@ class ReadsStore:
                 manifest.manifest_path(self.root, number).unlink()
             self._clean(current)
             return removed
+
+    def _alone(self, purpose: str) -> AbstractContextManager[locks.HeldLock]:
+        """Hold the store for one change."""
+        return locks.hold(
+            self.root / "LOCK", purpose, code="reads.locked", timeout_s=self._wait_seconds, what="the reads store"
+        )
 
     def _repeated(self, before: StoreVersion, loads: set[int]) -> MergeResult:
         for number in reversed(manifest.versions(self.root)):
@@ -311,8 +317,9 @@ class ReadsStore:
             for path in (self.root / name).rglob("*.parquet"):
                 if path not in used:
                     path.unlink()
-        for aside in (*self.root.glob("*.tmp"), *(self.root / manifest.MANIFESTS).glob("*.tmp")):
-            aside.unlink()
+        for folder in (self.root, self.root / manifest.MANIFESTS):
+            for aside in folder.glob(f"*{durable.ASIDE}"):
+                aside.unlink()
 
 
 def _witnesses(merged: Iterable[LakeLoad], incoming: Iterable[LakeLoad]) -> tuple[LakeLoad, ...]:

@@ -9,11 +9,13 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass
 from datetime import date
 from pathlib import Path
 from typing import Any
 
+from nightwatt import locks
 from nightwatt.arrival import landing_path
 from nightwatt.checks import CheckResult, CountedFile, check_completeness, is_complete
 from nightwatt.contracts.feed import Feed
@@ -23,6 +25,9 @@ from nightwatt.ledger import checks, loads, receipts
 from nightwatt.ledger.models import Receipt, ReceiptState
 from nightwatt.settings import Settings
 from nightwatt.stages.platform import Platform
+
+LOAD_WAIT_S = 600.0
+"""How long a load of a feed waits for another one of it."""
 
 
 @dataclass(frozen=True)
@@ -71,14 +76,16 @@ def load(
 
     Raises:
         TerminalError: `load.held`, when any file was put on hold; the others are loaded all the same.
+        TransientError: `load.busy`, when another process goes on loading this feed.
     """
     feed = platform.catalog.feed(feed_name)
     with platform.ledger.run("load", feed_name, business_date, platform.started_by):
-        with platform.ledger.read() as session:
-            due = receipts.due(session, feed_name, include_held=retry_held)
-        results = _intake_all(platform, feed, due)
-        if business_date:
-            _judge_night(platform, feed, business_date)
+        with _alone(platform, feed_name, "load"):
+            with platform.ledger.read() as session:
+                due = receipts.due(session, feed_name, include_held=retry_held)
+            results = _intake_all(platform, feed, due)
+            if business_date:
+                _judge_night(platform, feed, business_date)
         summary = LoadSummary(
             feed=feed_name,
             receipts=len(results),
@@ -95,6 +102,17 @@ def load(
                 "published data stays as it was; follow the first message, then run this step again",
             )
     return summary
+
+
+def _alone(platform: Platform, feed_name: str, purpose: str) -> AbstractContextManager[locks.HeldLock]:
+    """Hold a feed's intake: which receipts are due, and which loads are dead, is true of one process at a time."""
+    return locks.hold(
+        platform.settings.scratch / "locks" / f"load-{feed_name}.lock",
+        f"{purpose} {feed_name}",
+        code="load.busy",
+        timeout_s=LOAD_WAIT_S,
+        what=f"the intake of {feed_name}",
+    )
 
 
 def _intake_all(platform: Platform, feed: Feed, due: Sequence[Receipt]) -> list[LoadResult]:
@@ -187,11 +205,20 @@ def _enter_merge(platform: Platform, sequences: Sequence[int], summary: MergeSum
 
 
 def replay_rejects(platform: Platform, receipt_id: int, fixed: Path | None = None) -> LoadResult:
-    """Read the open rejects of a receipt again, or corrected lines in their place."""
+    """Read the open rejects of a receipt again, or corrected lines in their place.
+
+    Raises:
+        TransientError: `load.busy`, when another process goes on loading the receipt's feed.
+    """
     with platform.ledger.read() as session:
         receipt = receipts.get(session, receipt_id)
     feed = platform.catalog.feed(receipt.feed)
-    with platform.ledger.run("replay", receipt.feed, receipt.business_date, platform.started_by):
+    with (
+        platform.ledger.run("replay", receipt.feed, receipt.business_date, platform.started_by),
+        _alone(platform, receipt.feed, "replay rejects of"),
+    ):
+        with platform.ledger.read() as session:
+            receipt = receipts.get(session, receipt_id)  # as whoever had the feed before has left it
         return replay(receipt, feed, platform.settings, platform.ledger, fixed)
 
 

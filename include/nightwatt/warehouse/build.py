@@ -14,8 +14,9 @@ from dataclasses import dataclass
 
 from nightwatt import log
 from nightwatt.ledger import Ledger
+from nightwatt.locks import HeldLock
 from nightwatt.settings import Settings
-from nightwatt.warehouse import duck_file, inputs, lock, meta
+from nightwatt.warehouse import duck_file, inputs, meta
 from nightwatt.warehouse.dbt import DbtResult, manifest_path, project_hash, run_dbt
 from nightwatt.warehouse.inputs import BuildInputs
 
@@ -165,15 +166,13 @@ def _inputs_hash(domain: str, from_inputs: BuildInputs) -> str:
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
-def _run(domain: str, settings: Settings, held: lock.HeldLock, plan: _Plan, select: Sequence[str] | None) -> DbtResult:
+def _run(domain: str, settings: Settings, held: HeldLock, plan: _Plan, select: Sequence[str] | None) -> DbtResult:
     # Unit tests look at the models' SQL with literal rows; they belong to development, not to a night.
     chosen = [f"tag:{domain}", "tag:ops"] if select is None else list(select)
     return run_dbt(settings, "build", held=held, select=chosen, full_refresh=plan.scope.is_full, without=["unit_test"])
 
 
-def _record(
-    domain: str, settings: Settings, held: lock.HeldLock, plan: _Plan, result: DbtResult, ledger: Ledger
-) -> None:
+def _record(domain: str, settings: Settings, held: HeldLock, plan: _Plan, result: DbtResult, ledger: Ledger) -> None:
     with duck_file.writer(settings, f"build {domain}", held) as con:
         meta.record(
             con,

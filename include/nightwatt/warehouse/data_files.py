@@ -13,10 +13,9 @@ from pathlib import Path
 
 import duckdb
 
-from nightwatt import duck
+from nightwatt import duck, durable
 from nightwatt.errors import TerminalError
 from nightwatt.ledger.checks import CheckResult
-from nightwatt.warehouse import files
 from nightwatt.warehouse.tables import PublishedTable
 from nightwatt.warehouse.versions import DataFile
 
@@ -115,7 +114,7 @@ def check_key_across_partitions(con: duckdb.DuckDBPyConnection, table: Published
 def _write_part(con: duckdb.DuckDBPyConnection, scanned: Scan, part: Part, final: Path) -> Iterator[CheckResult]:
     table = scanned.table
     final.parent.mkdir(parents=True, exist_ok=True)
-    aside = final.with_name(final.name + ".new")
+    aside = durable.aside_of(final)
     names = ", ".join(duck.ident(c) for c, _ in scanned.columns)
     order = ", ".join(duck.ident(c) for c in table.primary_key) or "all"
     con.execute(
@@ -128,7 +127,7 @@ def _write_part(con: duckdb.DuckDBPyConnection, scanned: Scan, part: Part, final
         aside.unlink()
         yield from failures
         return
-    files.put_in_place(aside, final)
+    durable.put_in_place(aside, final)
 
 
 def _verify(con: duckdb.DuckDBPyConnection, scanned: Scan, part: Part, path: Path) -> Iterator[CheckResult]:

@@ -17,8 +17,9 @@ from pathlib import Path
 from typing import Any
 
 from nightwatt.errors import TerminalError
+from nightwatt.locks import HeldLock
 from nightwatt.settings import Settings
-from nightwatt.warehouse import duck_file, lock
+from nightwatt.warehouse import duck_file
 from nightwatt.warehouse.messages import without_values
 
 _ONE_AT_A_TIME = threading.RLock()  # dbt keeps its adapter and its flags in globals
@@ -93,7 +94,7 @@ def run_dbt(
     settings: Settings,
     command: str = "build",
     *,
-    held: lock.HeldLock,
+    held: HeldLock,
     select: Sequence[str] = (),
     variables: Mapping[str, Any] | None = None,
     full_refresh: bool = False,

@@ -12,10 +12,9 @@ from pathlib import Path
 
 import duckdb
 
-from nightwatt import duck
+from nightwatt import duck, locks
 from nightwatt.errors import TerminalError, TransientError
 from nightwatt.settings import Settings
-from nightwatt.warehouse import lock
 
 ATTACHED_AS = "nightwatt"
 """Catalog name of the published warehouse in a reader's engine."""
@@ -32,15 +31,17 @@ def lock_file(settings: Settings) -> Path:
 
 
 @contextmanager
-def writer_lock(settings: Settings, purpose: str, timeout_s: float = 600) -> Iterator[lock.HeldLock]:
+def writer_lock(settings: Settings, purpose: str, timeout_s: float = 600) -> Iterator[locks.HeldLock]:
     """Hold the writer's lock without a connection, for work in several steps (dbt opens the file itself)."""
-    with lock.hold(lock_file(settings), purpose, timeout_s) as held:
+    with locks.hold(
+        lock_file(settings), purpose, code="warehouse.locked", timeout_s=timeout_s, what="the warehouse"
+    ) as held:
         yield held
 
 
 @contextmanager
 def writer(
-    settings: Settings, purpose: str, held: lock.HeldLock | None = None, timeout_s: float = 600
+    settings: Settings, purpose: str, held: locks.HeldLock | None = None, timeout_s: float = 600
 ) -> Iterator[duckdb.DuckDBPyConnection]:
     """Open the warehouse for writing, under the lock; checkpointed and closed on leaving.
 
@@ -107,7 +108,7 @@ def _connect(settings: Settings, path: Path, *, read_only: bool) -> duckdb.DuckD
                 f"{path.name} cannot be opened as a DuckDB file",
                 "the warehouse can be deleted and is rebuilt in full by the next build",
             ) from e
-        holder = lock.holder_of(lock_file(settings))
+        holder = locks.holder_of(lock_file(settings))
         raise TransientError(
             "warehouse.locked",
             f"{path.name} is open in {holder or 'a process outside NightWatt'}",

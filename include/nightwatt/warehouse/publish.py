@@ -18,14 +18,14 @@ from pathlib import Path
 import duckdb
 from sqlalchemy.orm import Session
 
-from nightwatt import log
+from nightwatt import durable, log
 from nightwatt.contracts.canonical import READ_COLUMNS
 from nightwatt.errors import TerminalError
 from nightwatt.ledger import Ledger, checks, publications
 from nightwatt.ledger.checks import CheckResult
 from nightwatt.ledger.models import PublicationState
 from nightwatt.settings import Settings
-from nightwatt.warehouse import data_files, duck_file, files, inputs, meta, publication_checks, retention, versions
+from nightwatt.warehouse import data_files, duck_file, inputs, meta, publication_checks, retention, versions
 from nightwatt.warehouse.data_files import Scan
 from nightwatt.warehouse.tables import OPS, READS_VIEW, PublishedTable
 from nightwatt.warehouse.versions import PublicationEntry, TableEntry, Version
@@ -340,10 +340,10 @@ def _refusal(job: _Job, sequence: int, stopping: Sequence[CheckResult], now: dat
 
 def _swap(job: _Job, version: Version, aside: Path) -> None:
     kept = versions.version_file(job.settings, version.sequence)
-    files.write_text(versions.manifest_file(job.settings, version.sequence), version.to_json())
-    files.put_in_place(aside, kept)
+    durable.write_text(versions.manifest_file(job.settings, version.sequence), version.to_json())
+    durable.put_in_place(aside, kept)
     job.at("publish.version_kept")
-    files.copy_into_place(kept, versions.published_file(job.settings))
+    durable.copy_into_place(kept, versions.published_file(job.settings))
     job.at("publish.swapped")
 
 

@@ -9,11 +9,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from nightwatt import log
+from nightwatt import durable, log
 from nightwatt.errors import TerminalError
 from nightwatt.ledger import Ledger, publications
 from nightwatt.settings import Settings
-from nightwatt.warehouse import duck_file, files, publication_checks, versions
+from nightwatt.warehouse import duck_file, publication_checks, versions
 from nightwatt.warehouse.versions import Version
 
 _log = log.get("warehouse")
@@ -87,7 +87,7 @@ def roll_back(settings: Settings, ledger: Ledger, to: int | None = None, lock_ti
                 f"version {sequence} cannot be shown: " + "; ".join(f.message for f in faults),
                 "choose another kept version, or build and publish anew",
             )
-        files.copy_into_place(kept, versions.published_file(settings))
+        durable.copy_into_place(kept, versions.published_file(settings))
         with ledger.write() as session:
             withdrawn = publications.withdraw(session, sequence, f"withdrawn: readers were taken back to {sequence}")
     _log.warning("rolled back", to=sequence, withdrawn=withdrawn)

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
-import sys
-import time
 from collections.abc import Iterator
 from datetime import UTC, date, timedelta
 from pathlib import Path
@@ -18,9 +15,9 @@ import pytest
 from tests.unit.reads.conftest import Merge
 from tests.unit.reads.lake import NOON, Row, read, rows_of, write
 
+from nightwatt import durable, locks
 from nightwatt.errors import NightWattError, TerminalError, TransientError
 from nightwatt.reads import Read, ReadsStore, StoreVersion, batches, manifest, plan
-from nightwatt.reads.lock import exclusive
 from nightwatt.settings import Settings
 
 NEXT_DAY = NOON + timedelta(days=1)
@@ -243,37 +240,25 @@ class TestRefusals:
         assert self.refused(store, path, [2]).code == "reads.lake_loads"
 
 
-class TestLock:
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda store: store.merge([], [1]),
+        lambda store: store.rebuild([], []),
+        lambda store: store.retain(1),
+    ],
+    ids=["merge", "rebuild", "retain"],
+)
+def test_the_second_change_is_told_who_makes_the_first(store: ReadsStore, merge: Merge, change: Any) -> None:
     """Two changes never run at once, over processes and within one."""
-
-    def test_the_second_is_told_who_is_first(self, store: ReadsStore, merge: Merge) -> None:
-        with (
-            exclusive(store.root / "LOCK", "rebuild", 0),
-            pytest.raises(TransientError, match=rf"rebuild, process {os.getpid()} "),
-        ):
-            merge(read(1))
-        merge(read(1))
-
-    def test_the_second_waits_where_it_may(self, store: ReadsStore, tmp_path: Path) -> None:
-        code = (
-            "import sys, time; from pathlib import Path; from nightwatt.reads.lock import exclusive\n"
-            "with exclusive(Path(sys.argv[1]), 'merge', 0):\n    print('held', flush=True); time.sleep(60)"
-        )
-        lock = tmp_path / "LOCK"
-        holder = subprocess.Popen(
-            [sys.executable, "-c", code, str(lock)],
-            stdout=subprocess.PIPE,
-            env=os.environ | {"PYTHONPATH": str(Path(manifest.__file__).parents[2])},
-        )
-        with holder:
-            assert holder.stdout is not None
-            assert holder.stdout.readline() == b"held\n"
-            with pytest.raises(TransientError, match=f"merge, process {holder.pid}"), exclusive(lock, "merge", 0.1):
-                pass
-            started = time.monotonic()
-            holder.kill()
-            with exclusive(lock, "merge", 30):
-                assert time.monotonic() - started < 30
+    held = rf"the reads store is held by 'rebuild' \(process {os.getpid()} "
+    with (
+        locks.hold(store.root / "LOCK", "rebuild", code="reads.locked", timeout_s=0),
+        pytest.raises(TransientError, match=held) as refused,
+    ):
+        change(store)
+    assert refused.value.code == "reads.locked"
+    merge(read(1))
 
 
 class _Killed(BaseException):
@@ -312,17 +297,17 @@ class TestKilled:
         self, store: ReadsStore, merge: Merge, monkeypatch: pytest.MonkeyPatch, number: int
     ) -> None:
         merge(read(1))
-        real, seen = manifest.write_whole, []
+        real, seen = durable.write_text, []
 
         def die(path: Path, content: str) -> None:
             seen.append(path)
             if len(seen) == number:
-                path.with_name(path.name + ".tmp").write_text(content[:5])
+                durable.aside_of(path).write_text(content[:5])
                 raise _Killed
             real(path, content)
 
         with monkeypatch.context() as patched, pytest.raises(_Killed):
-            patched.setattr(manifest, "write_whole", die)
+            patched.setattr(durable, "write_text", die)
             merge(read(2, **CORRECTION), read(2, interval_start_at=NEXT_DAY))
         assert now(store).version == 1
         assert rows_of(now(store).files) == [read(1)]

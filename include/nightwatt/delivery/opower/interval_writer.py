@@ -7,7 +7,6 @@ Does not belong here: what the partner decides (`profile`), judging a file (`che
 from __future__ import annotations
 
 import hashlib
-import os
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -20,6 +19,7 @@ import duckdb
 import pyarrow as pa
 from isal import isal_zlib
 
+from nightwatt import durable
 from nightwatt.contracts.delivery import Delivery
 from nightwatt.delivery.opower import interval_sql as sql
 from nightwatt.delivery.opower.names import file_name
@@ -360,10 +360,8 @@ class _Packer:
         """Write what is left, make it durable, give it its name."""
         self._put(self._deflate.compress(bytes(self._pending)))
         self._put(self._deflate.flush())
-        self._file.flush()
-        os.fsync(self._file.fileno())
         self._file.close()
-        self._temporary.replace(self._path)
+        durable.put_in_place(self._temporary, self._path)
         return WrittenFile(self._path, self._rows, self.size, self._hash.hexdigest())
 
     def abandon(self) -> None:

@@ -1,7 +1,7 @@
-"""The writer's lock: one process at a time works on the warehouse, and the others can see which.
+"""Locks between processes: one at a time works on a thing, and the others can see which one that is.
 
 Belongs here: an operating-system file lock (gone the moment its process is, however it ended) that
-carries who holds it. Does not belong here: what is done under the lock.
+carries who holds it. Does not belong here: which things have a lock, and what is done under it.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import os
 import socket
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -48,16 +48,38 @@ class HeldLock:
 
 @contextmanager
 def hold(
-    path: Path, purpose: str, timeout_s: float = 600, sleep: Callable[[float], None] = time.sleep
+    path: Path,
+    purpose: str,
+    *,
+    code: str,
+    timeout_s: float,
+    what: str | None = None,
+    sleep: Callable[[float], None] = time.sleep,
 ) -> Iterator[HeldLock]:
     """Hold the lock at a path for the length of a block, waiting for whoever has it.
 
+    It excludes other threads of the process like other processes, and so cannot be taken twice.
+
+    Args:
+        path: the lock file; made where it is missing, and never to be removed.
+        purpose: what for, as another process should read it.
+        code: the code of the error when the wait is over.
+        timeout_s: how long to wait; 0 for not at all.
+        what: the thing that is locked, for the error's message; the file's name otherwise.
+        sleep: waits so many seconds.
+
     Raises:
-        TransientError: `warehouse.locked`, naming the holder, when the wait is over.
+        TransientError: with the given code, naming the holder, when the wait is over.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("a+", encoding="utf-8") as file:
-        _wait(file, path, timeout_s, sleep)
+        if not _wait(file, timeout_s, sleep):
+            raise TransientError(
+                code,
+                f"{what or path.name} is held by {_read(file) or 'another process that has not said who it is'}",
+                "try again when it has ended, or look at that process; the lock goes when its process does "
+                f"(waited {timeout_s:g} s)",
+            )
         holder = _myself(purpose)
         _write(file, json.dumps(asdict(holder)))
         try:
@@ -82,16 +104,13 @@ def holder_of(path: Path) -> Holder | None:
         return None
 
 
-def _wait(file: TextIO, path: Path, timeout_s: float, sleep: Callable[[float], None]) -> None:
+def _wait(file: TextIO, timeout_s: float, sleep: Callable[[float], None]) -> bool:
     until = time.monotonic() + timeout_s
     while not _take(file, fcntl.LOCK_EX):
         if time.monotonic() >= until:
-            raise TransientError(
-                "warehouse.locked",
-                f"{path.name} is held by {_read(file) or 'another process that has not said who it is'}",
-                f"wait for it to end, or look at that process; waited {timeout_s:g} s",
-            )
+            return False
         sleep(POLL_S)
+    return True
 
 
 def _take(file: TextIO, kind: int) -> bool:
@@ -111,10 +130,10 @@ def _read(file: TextIO) -> Holder | None:
 
 
 def _write(file: TextIO, content: str) -> None:
-    file.seek(0)
-    file.truncate()
-    file.write(content)
-    file.flush()
+    """Say in the file who holds it, where there is room: a full disk must not stop the one who has the lock."""
+    with suppress(OSError):
+        os.ftruncate(file.fileno(), 0)
+        os.write(file.fileno(), content.encode())
 
 
 def _myself(purpose: str) -> Holder:

@@ -1,6 +1,7 @@
-"""Files that are whole or not there: write aside, fsync, rename.
+"""Files that are whole or not there, also after a power cut: write aside, fsync, rename.
 
-Belongs here: durable writes and renames of small files and folders. Does not belong here: what is in them.
+Belongs here: flushing files and folders to disk, and putting finished ones on their names. Does not belong
+here: what is in them, and what a killed writer's leftovers mean (whoever owns the folder clears them).
 """
 
 from __future__ import annotations
@@ -8,6 +9,14 @@ from __future__ import annotations
 import os
 import shutil
 from pathlib import Path
+
+ASIDE = ".new"
+"""What the name of a file ends in until it is whole; a killed process leaves files of such names."""
+
+
+def aside_of(final: Path) -> Path:
+    """Return where to write what shall stand under a name."""
+    return final.with_name(final.name + ASIDE)
 
 
 def fsync_file(path: Path) -> None:
@@ -27,16 +36,27 @@ def put_in_place(aside: Path, final: Path) -> None:
     fsync_folder(final.parent)
 
 
+def put_folder_in_place(aside: Path, final: Path) -> None:
+    """Rename a finished folder of files onto its name, durably. What stood there is removed before."""
+    for path in aside.iterdir():
+        fsync_file(path)
+    fsync_folder(aside)
+    if final.exists():
+        shutil.rmtree(final)
+    aside.rename(final)
+    fsync_folder(final.parent)
+
+
 def write_text(path: Path, content: str) -> None:
     """Write a small text file in one step."""
-    aside = path.with_name(path.name + ".new")
+    aside = aside_of(path)
     aside.write_text(content, "utf-8")
     put_in_place(aside, path)
 
 
 def copy_into_place(source: Path, final: Path) -> None:
     """Copy a finished file onto another name in one step."""
-    aside = final.with_name(final.name + ".new")
+    aside = aside_of(final)
     shutil.copyfile(source, aside)
     put_in_place(aside, final)
 
