@@ -95,7 +95,7 @@ docs: $(READY) ## build the documentation
 
 .PHONY: test
 test: $(READY) ## every test that needs nothing from the operating system
-	$(BIN)/pytest -n 2 $(PYTEST_ARGS)
+	$(BIN)/pytest -n 2 --dist loadgroup $(PYTEST_ARGS)
 
 .PHONY: lint
 lint: $(READY) $(SQL_READY) ## ruff (rules, format) and sqlfluff; changes nothing

@@ -76,7 +76,7 @@ class Home:
             path
             for folder in ("landing", "lake", "rejects", "reads", "published", "partner/files")
             for path in sorted((root / folder).rglob("*"))
-            if path.is_file()
+            if path.is_file() and path.suffix != ".lock" and path.name != "LOCK"
         ]
         return counts | {str(p.relative_to(root)): (p.stat().st_mtime_ns, p.stat().st_size) for p in files}
 
