@@ -73,7 +73,8 @@ select * from final
 
 {#-
     Keys that the newest complete full file of a feed, or any file of a later business date, contains: what is not among
-    them is absent. No complete file yet: no rows, and nobody may be called absent.
+    them is absent. No complete file yet, or a contract that says `absence: keep`: no rows, and nobody may be called
+    absent.
 -#}
 {% macro keys_present(relation, feed, key) -%}
     {%- set receipts = source('lake', 'receipts') -%}
@@ -86,6 +87,11 @@ select * from final
         inner join {{ receipts }} as receipts on loads.receipt_id = receipts.id
         where
             receipts.feed = '{{ feed }}'
+            and receipts.feed in (
+                select feeds.feed
+                from {{ source('lake', 'feeds') }} as feeds
+                where feeds.absence = 'close'
+            )
             and loads.state = 'done'
             and receipts.superseded_by_id is null
             and receipts.business_date >= (

@@ -27,9 +27,14 @@ class Settings(BaseSettings):
     catalog: Path | None = Field(None, description="catalog folder of one's own; the packaged one otherwise")
     dbt_project: Path = Field(PROJECT_ROOT / "dbt_project", description="the dbt project folder")
     ledger_url: str | None = Field(None, description="SQLAlchemy address; SQLite under the home otherwise")
-    memory_limit: str = Field("2GB", pattern=r"^\d+(\.\d+)? ?[KMGT]i?B$", description="memory one DuckDB may use before it spills to disk")
+    memory_limit: str = Field(
+        "2GB",
+        pattern=r"^\d+(\.\d+)? ?[KMGT]i?B$",
+        description="memory one DuckDB may use before it spills to disk",
+    )
     clock_at: AwareDatetime | None = Field(
-        None, description="what the platform's clock shows at its start; the real time otherwise (replays, demonstrations)"
+        None,
+        description="what the platform's clock shows at its start; the real time otherwise (replays, demonstrations)",
     )
     threads: int | None = Field(None, description="threads one DuckDB may use; all cores otherwise")
     max_uncompressed_gb: int = Field(64, description="a file that unpacks to more than this is refused")

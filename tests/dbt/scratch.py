@@ -61,6 +61,7 @@ class Scratch:
         feeds = load_catalog().feeds.values()
         tables = {f.feed: lake_columns(f) for f in feeds if f.system == "ccb"}
         tables["interval_reads"] = dict(READ_COLUMNS)
+        tables["feeds"] = {"feed": "VARCHAR", "absence": "VARCHAR"}
         tables["touched_reads"] = {"service_point_id": "VARCHAR", "channel": "VARCHAR", "read_date": "DATE"}
         tables["local_days"] = {"zone": "VARCHAR", "local_date": "DATE", "minutes": "INTEGER"}
         for name, table in Base.metadata.tables.items():
@@ -70,6 +71,8 @@ class Scratch:
             for name, columns in tables.items():
                 typed = ", ".join(f"{duck.ident(c)} {t}" for c, t in columns.items())
                 con.execute(f"create table lake.{duck.ident(name)} ({typed})")
+            for f in feeds:
+                con.execute("insert into lake.feeds values (?, ?)", [f.feed, f.absence])
 
     def load(
         self,

@@ -27,7 +27,9 @@ def list_sendings(
     from nightwatt.ledger import sendings
 
     context: Context = ctx.obj
-    table = Table("sending", "business date", "file", "rows", "state", "to", "message", box=None, pad_edge=False)
+    table = Table(box=None, pad_edge=False)
+    for heading in ("sending", "business date", "file", "rows", "state", "to", "message"):
+        table.add_column(heading, overflow="fold")  # a name cut short is of no use to anybody
     with context.platform() as platform, platform.ledger.read() as session:
         for s in sendings.recent(session, limit, date.date() if date else None):
             row = (str(s.id), str(s.business_date), s.file_name, f"{s.rows:,}", s.state, s.remote_path, s.message or "")

@@ -32,7 +32,14 @@ def load(
     ctx: typer.Context,
     feed: str,
     files: Annotated[list[Path] | None, typer.Argument(help="Files to take in; the inbound folder otherwise.")] = None,
-    date: Day = None,
+    date: Annotated[
+        datetime | None,
+        typer.Option(
+            "--date",
+            formats=["%Y-%m-%d"],
+            help="Only this business date, judged for completeness afterwards; all dates, unjudged, otherwise.",
+        ),
+    ] = None,
     retry_held: Annotated[bool, typer.Option(help="Read files on hold again, by the contract as it is now.")] = False,
 ) -> None:
     """Take files in and load them: landing archive, lake, reads store."""

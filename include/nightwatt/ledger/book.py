@@ -17,7 +17,7 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Engine, create_engine, event, update
+from sqlalchemy import Engine, create_engine, event, select, update
 from sqlalchemy.engine import make_url
 from sqlalchemy.orm import Session
 
@@ -102,6 +102,11 @@ def next_sequence(session: Session) -> int:
         .returning(SequenceCounter.last_value)
     )
     return int(taken.scalar_one())
+
+
+def last_sequence(session: Session) -> int:
+    """Return the newest number handed out; 0 in a new ledger."""
+    return session.scalar(select(SequenceCounter.last_value)) or 0
 
 
 def _engine(address: str) -> Engine:

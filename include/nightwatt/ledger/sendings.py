@@ -22,11 +22,11 @@ def get(session: Session, sending_id: int) -> Sending:
     """Return one sending.
 
     Raises:
-        TerminalError: `sending.unknown`, there is none with this number.
+        TerminalError: `sending.not_found`, there is none with this number.
     """
     found = session.get(Sending, sending_id)
     if found is None:
-        raise TerminalError("sending.unknown", f"there is no sending {sending_id}", "see `nightwatt sent list`")
+        raise TerminalError("sending.not_found", f"there is no sending {sending_id}", "see `nightwatt sent list`")
     return found
 
 
@@ -70,7 +70,10 @@ def resolve(session: Session, sending_id: int, *, arrived: bool, at: datetime, b
     """Settle a sending in state `unknown` by a person's word, after asking the partner.
 
     Args:
-        arrived: the partner has the file: it counts as delivered. Otherwise it is sent again by the next run.
+        arrived: the partner has the file: it counts as delivered when its rename was tried. Otherwise it is sent
+            again by the next run.
+        at: now, where no rename was recorded.
+        by: who says so.
 
     Raises:
         TerminalError: `sending.settled`, the sending is not in state `unknown`.
@@ -81,7 +84,7 @@ def resolve(session: Session, sending_id: int, *, arrived: bool, at: datetime, b
             "sending.settled", f"sending {sending_id} is {row.state}, not unknown", "there is nothing to settle"
         )
     if arrived:
-        row.state, row.delivered_at = DeliveryState.DELIVERED, at
+        row.state, row.delivered_at = DeliveryState.DELIVERED, row.renaming_at or at
         row.message = f"the partner has it, says {by}"
     else:
         row.state, row.renaming_at = DeliveryState.INTENT, None

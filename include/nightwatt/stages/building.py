@@ -120,6 +120,7 @@ def _table_input(session: Session, platform: Platform, feed: Feed, through: int)
         files=lake_files(platform.settings, [load.lake_path for load in settled]),
         domain=feed.domain,
         through_sequence=max((load.sequence for load in settled), default=0),
+        absence=feed.absence,
     )
 
 

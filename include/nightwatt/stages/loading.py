@@ -22,7 +22,9 @@ from nightwatt.contracts.feed import Feed
 from nightwatt.errors import TerminalError
 from nightwatt.intake import LoadResult, intake, replay
 from nightwatt.ledger import checks, loads, receipts
+from nightwatt.ledger.book import last_sequence
 from nightwatt.ledger.models import Receipt, ReceiptState
+from nightwatt.reads import StoreVersion
 from nightwatt.settings import Settings
 from nightwatt.stages.platform import Platform
 
@@ -75,7 +77,8 @@ def load(
         retry_held: read receipts again that are on hold, by the contract as it is now.
 
     Raises:
-        TerminalError: `load.held`, when any file was put on hold; the others are loaded all the same.
+        TerminalError: `load.held`, when any file of the night is on hold, put there now or before; the others are
+            loaded all the same. A chain must not go on as if the file had never come.
         TransientError: `load.busy`, when another process goes on loading this feed.
     """
     feed = platform.catalog.feed(feed_name)
@@ -86,6 +89,7 @@ def load(
             results = _intake_all(platform, feed, due)
             if business_date:
                 _judge_night(platform, feed, business_date)
+            held = _held(platform, feed_name, business_date, results)
         summary = LoadSummary(
             feed=feed_name,
             receipts=len(results),
@@ -93,15 +97,28 @@ def load(
             rows_kept=sum(r.rows_kept for r in results),
             rows_rejected=sum(r.rows_rejected for r in results),
             rows_ignored=sum(r.rows_ignored for r in results),
-            held=tuple(r.held for r in results if r.held),
+            held=held,
         )
-        if summary.held:
+        if held:
             raise TerminalError(
                 "load.held",
-                f"feed {feed_name}: {len(summary.held)} of {len(results)} file(s) on hold; first: {summary.held[0]}",
+                f"feed {feed_name}: {len(held)} file(s) on hold; first: {held[0]}",
                 "published data stays as it was; follow the first message, then run this step again",
             )
     return summary
+
+
+def _held(
+    platform: Platform, feed_name: str, business_date: date | None, results: Sequence[LoadResult]
+) -> tuple[str, ...]:
+    """Return why files are on hold: those of the night, and those this call put there."""
+    now = [r.held for r in results if r.held]
+    if business_date is None:
+        return tuple(now)
+    with platform.ledger.read() as session:
+        night = receipts.by_feed_and_date(session, feed_name, business_date)
+    of_night = [r.message or r.file_name for r in night if r.state == ReceiptState.HELD]
+    return tuple(of_night + [why for why in now if why not in of_night])
 
 
 def _alone(platform: Platform, feed_name: str, purpose: str) -> AbstractContextManager[locks.HeldLock]:
@@ -160,6 +177,7 @@ def merge_reads(platform: Platform) -> MergeSummary:
         with platform.ledger.read() as session:
             pending = [load for load, _ in loads.done(session, feeds) if load.store_version is None]
         current = platform.store.current()
+        _refuse_older_ledger(platform, current)
         held = set(current.loads) if current else set()
         fresh = [load for load in pending if load.sequence not in held]
         summary = MergeSummary(current.version if current else 0, 0, 0, 0, 0, 0)
@@ -188,6 +206,18 @@ def rebuild_reads(platform: Platform) -> MergeSummary:
     return summary
 
 
+def _refuse_older_ledger(platform: Platform, current: StoreVersion | None) -> None:
+    """Stop where the store holds loads the ledger never made: a restored ledger would hand their numbers out again."""
+    with platform.ledger.read() as session:
+        last = last_sequence(session)
+    if current and current.loads and current.loads[-1] > last:
+        raise TerminalError(
+            "reads.ahead_of_ledger",
+            f"the reads store holds load {current.loads[-1]}, the ledger has only handed out numbers up to {last}",
+            "an older ledger was restored; follow docs/runbooks/restore.md before anything is loaded",
+        )
+
+
 def _enter_merge(platform: Platform, sequences: Sequence[int], summary: MergeSummary) -> None:
     with platform.ledger.write() as session:
         loads.set_store_version(session, sequences, summary.version)
@@ -201,7 +231,7 @@ def _enter_merge(platform: Platform, sequences: Sequence[int], summary: MergeSum
                 "the fixed tie-break decided",
                 evidence={"conflicts": summary.conflicts, "store_version": summary.version},
             )
-            checks.record(session, [finding], None, platform.clock())
+            checks.record(session, [finding], platform.business_date(), platform.clock())
 
 
 def replay_rejects(platform: Platform, receipt_id: int, fixed: Path | None = None) -> LoadResult:

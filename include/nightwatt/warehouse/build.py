@@ -152,7 +152,7 @@ def _is_full(last: meta.LastBuild | None, project: str, full_refresh: bool) -> t
 def _inputs_hash(domain: str, from_inputs: BuildInputs) -> str:
     """Return a hash of what the domain's models will see: sequence, version, columns and files."""
     tables = {
-        name: {"columns": dict(t.columns), "files": [f.as_posix() for f in t.files]}
+        name: {"columns": dict(t.columns), "files": [f.as_posix() for f in t.files], "absence": t.absence}
         for name, t in sorted(from_inputs.table_feeds.items())
         if t.domain == domain
     }

@@ -22,7 +22,7 @@ from nightwatt.contracts.canonical import READ_COLUMNS
 from nightwatt.ledger import Ledger
 from nightwatt.warehouse import ledger_copy
 
-INPUTS_FORMAT = 1
+INPUTS_FORMAT = 2
 """Raised when `lake` changes in a way that makes earlier builds unusable."""
 
 LOAD_COLUMNS = {"_receipt_id": "INTEGER", "_load_sequence": "BIGINT", "_source_row": "BIGINT"}
@@ -40,6 +40,7 @@ class TableInput:
     files: Sequence[Path]
     domain: str = "billing"
     through_sequence: int = 0  # newest done load
+    absence: str = "keep"  # what absence from a full file means: keep or close
 
 
 @dataclass(frozen=True)
@@ -94,6 +95,7 @@ def attach_inputs(con: duckdb.DuckDBPyConnection, inputs: BuildInputs, scope: Sc
         con.execute("CREATE SCHEMA lake")
         for feed, table in sorted(inputs.table_feeds.items()):
             con.execute(table_view(feed, table))
+        _attach_feeds(con, inputs.table_feeds)
         _attach_reads(con, inputs.reads, scope)
         _attach_local_days(con, inputs)
         ledger_copy.copy_ledger(con, ledger, "lake")
@@ -126,6 +128,13 @@ def reads_scan(files: Sequence[Path]) -> str:
     by_folder = all(_READ_DATE.search(str(f)) for f in files)
     how = "hive_partitioning = true, hive_types = {'read_date': date}" if by_folder else "hive_partitioning = false"
     return f"select {names} from read_parquet({duck.text_list(list(files))}, {how})"
+
+
+def _attach_feeds(con: duckdb.DuckDBPyConnection, tables: Mapping[str, TableInput]) -> None:
+    """Let the models see what the contracts promise about absence."""
+    con.execute("create table lake.feeds (feed varchar, absence varchar)")
+    for feed, table in sorted(tables.items()):
+        con.execute("insert into lake.feeds values (?, ?)", [feed, table.absence])
 
 
 def _attach_reads(con: duckdb.DuckDBPyConnection, reads: StoreVersionInput | None, scope: Scope) -> None:
