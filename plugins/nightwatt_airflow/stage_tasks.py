@@ -23,6 +23,10 @@ PUBLISHED = {domain: Asset(f"published_{domain}") for domain in ("billing", "usa
 """Rung when a domain is published. A doorbell only: who hears it asks the ledger what there is."""
 
 
+WITHOUT_SKIPPED = "none_failed"
+"""A feed that its contract lets be skipped does not keep the others from being built."""
+
+
 def take_in(feed: Feed) -> TaskGroup:
     """Wait for a feed's files, then load them."""
     with TaskGroup(group_id=feed.feed, tooltip=feed.title, add_suffix_on_collision=False) as group:
@@ -41,7 +45,7 @@ def load_files(feed: str) -> dict[str, Any]:
         return load(platform, feed, business_date_in(context)).to_dict()
 
 
-@task(pool=WRITER_POOL, execution_timeout=timedelta(hours=2))
+@task(pool=WRITER_POOL, trigger_rule=WITHOUT_SKIPPED, execution_timeout=timedelta(hours=2))
 def merge_reads() -> dict[str, Any]:
     """Bring the night's interval reads into the reads store, newest source update first."""
     from nightwatt.stages import Platform
@@ -51,7 +55,7 @@ def merge_reads() -> dict[str, Any]:
         return merge(platform).to_dict()
 
 
-@task(pool=WRITER_POOL, execution_timeout=timedelta(hours=2))
+@task(pool=WRITER_POOL, trigger_rule=WITHOUT_SKIPPED, execution_timeout=timedelta(hours=2))
 def build_marts(domain: str) -> dict[str, Any]:
     """Recompute with dbt what tonight's files touch, and test it."""
     from nightwatt.stages import Platform, build

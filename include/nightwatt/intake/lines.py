@@ -16,7 +16,7 @@ from typing import IO, cast
 
 import numpy as np
 import numpy.typing as npt
-import zstandard
+import pyarrow as pa
 from isal import igzip
 
 from nightwatt.contracts.feed import Format
@@ -36,10 +36,7 @@ def unpacked(path: Path, compression: str) -> Iterator[IO[bytes]]:
         with igzip.IGzipFile(path, "rb") as stream:  # type: ignore[no-untyped-call]  # the library has no types
             yield cast("IO[bytes]", stream)
     elif compression == "zst":
-        with (
-            path.open("rb") as raw,
-            zstandard.ZstdDecompressor().stream_reader(raw, read_across_frames=True) as packed,
-        ):
+        with pa.OSFile(str(path), "rb") as raw, pa.CompressedInputStream(raw, "zstd") as packed:
             yield io.BufferedReader(cast("io.RawIOBase", packed), 1 << 20)
     elif compression == "zip":
         with zipfile.ZipFile(path) as archive, archive.open(archive.infolist()[0]) as member:

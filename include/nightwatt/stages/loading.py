@@ -157,7 +157,10 @@ def _shared(settings: Settings, workers: int) -> Settings:
 
 
 def _judge_night(platform: Platform, feed: Feed, business_date: date) -> None:
-    """Record whether the night of a feed is complete; only a complete full file may close anything."""
+    """Record whether the night of a feed is complete; only a complete full file may close anything.
+
+    A result that says what the last one said is not written again: running a step twice changes nothing.
+    """
     with platform.ledger.write() as session:
         facts = receipts.night_facts(session, feed.feed, business_date, feed.completeness.median_nights)
         counted = [
@@ -166,7 +169,9 @@ def _judge_night(platform: Platform, feed: Feed, business_date: date) -> None:
             if r.state == ReceiptState.LOADED and r.control_rows is not None
         ]
         results = check_completeness(feed, facts, counted)
-        checks.record(session, results, business_date, platform.clock())
+        known = {(c.code, c.subject): (c.passed, c.message) for c in checks.of_night(session, business_date)}
+        news = [r for r in results if known.get((r.code, r.subject)) != (r.passed, r.message)]
+        checks.record(session, news, business_date, platform.clock())
         receipts.set_complete(session, feed.feed, business_date, is_complete(results))
 
 
