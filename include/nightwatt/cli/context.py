@@ -51,9 +51,9 @@ class Context:
         return load_catalog(self.catalog_folder or self.settings().catalog)
 
     @contextmanager
-    def platform(self) -> Iterator[Platform]:
-        """Open the home for the length of a block."""
+    def platform(self, catalog_folder: Path | None = None) -> Iterator[Platform]:
+        """Open the home for the length of a block; a catalog folder given to a command goes before the global one."""
         from nightwatt.stages import Platform
 
-        with Platform.open("cli", self.settings(), self.catalog_folder) as platform:
+        with Platform.open("cli", self.settings(), catalog_folder or self.catalog_folder) as platform:
             yield platform

@@ -22,12 +22,13 @@ app = typer.Typer(no_args_is_help=True)
 def list_feeds(ctx: typer.Context) -> None:
     """List every feed: what it brings, its files, its times."""
     context: Context = ctx.obj
-    table = Table("feed", "domain", "brings", "files", "whole when", "expected", "deadline", box=None, pad_edge=False)
+    table = Table(box=None, pad_edge=False)
+    for heading in ("feed", "brings", "files", "whole when", "expected", "deadline"):
+        table.add_column(heading, no_wrap=heading == "feed", overflow="fold")
     for name, feed in sorted(context.catalog().feeds.items()):
         files = feed.arrival.pattern if feed.arrival.folder == "." else f"{feed.arrival.folder}/{feed.arrival.pattern}"
         table.add_row(
             name,
-            feed.domain,
             f"{feed.entity} ({feed.mode})",
             files,
             feed.arrival.wholeness.rule,
@@ -42,7 +43,7 @@ def show(ctx: typer.Context, feed: str) -> None:
     """Show one contract in full, defaults included."""
     context: Context = ctx.obj
     contract = context.catalog().feed(feed)
-    console.print(yaml.safe_dump(contract.model_dump(mode="json"), sort_keys=False, allow_unicode=True), end="")
+    typer.echo(yaml.safe_dump(contract.model_dump(mode="json"), sort_keys=False, allow_unicode=True), nl=False)
 
 
 @app.command()
@@ -60,7 +61,7 @@ def check(
         return
     faults = [fault for path in files for fault in check_file(path)]
     for fault in faults:
-        console.print(str(fault))
+        typer.echo(str(fault))
     if faults:
         raise typer.Exit(1)
     console.print(f"{len(files)} contract(s) are good")
@@ -75,7 +76,7 @@ def schema(
 
     schemas = json_schemas()
     if folder is None:
-        console.print(json.dumps(schemas, indent=2))
+        typer.echo(json.dumps(schemas, indent=2))
         return
     folder.mkdir(parents=True, exist_ok=True)
     for name, content in schemas.items():

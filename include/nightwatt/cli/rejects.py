@@ -69,11 +69,12 @@ def replay(
     file: Annotated[Path | None, typer.Option(help="Corrected lines, with header, in place of the rejects.")] = None,
 ) -> None:
     """Read the open rejects again, by the contract as it is now; then build and publish to see them."""
-    from nightwatt.stages import replay_rejects
+    from nightwatt.stages import merge_reads, replay_rejects
 
     context: Context = ctx.obj
     with context.platform() as platform:
         result = replay_rejects(platform, receipt, file)
+        merge_reads(platform)
     console.print(
         f"{result.rows_in} line(s) read again: {result.rows_kept} kept, {result.rows_rejected} still rejected"
     )

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from nightwatt.stages import Platform
 
 Day = Annotated[datetime | None, typer.Option("--date", formats=["%Y-%m-%d"], help="Business date; today's otherwise.")]
+Catalog = Annotated[Path | None, typer.Option(help="Catalog folder of your own.")]
 Domain = Annotated[str | None, typer.Argument(help="billing or usage; both otherwise.")]
 
 
@@ -37,16 +38,17 @@ def load(
         typer.Option(
             "--date",
             formats=["%Y-%m-%d"],
-            help="Only this business date, judged for completeness afterwards; all dates, unjudged, otherwise.",
+            help="Take in only this business date, and fail while a file of it is on hold; all dates otherwise.",
         ),
     ] = None,
     retry_held: Annotated[bool, typer.Option(help="Read files on hold again, by the contract as it is now.")] = False,
+    catalog: Catalog = None,
 ) -> None:
     """Take files in and load them: landing archive, lake, reads store."""
     from nightwatt import stages
 
     context: Context = ctx.obj
-    with context.platform() as platform:
+    with context.platform(catalog) as platform:
         given = date.date() if date else None
         arrived = (
             stages.receive(platform, feed, files, given) if files else stages.arrive(platform, feed, given, wait=True)
@@ -70,35 +72,36 @@ def build(
     ctx: typer.Context,
     domain: Domain = None,
     full_refresh: Annotated[bool, typer.Option(help="Rebuild everything, not only what changed.")] = False,
+    catalog: Catalog = None,
 ) -> None:
     """Build the warehouse's models from the lake and the reads store."""
     from nightwatt import stages
 
     context: Context = ctx.obj
-    with context.platform() as platform:
+    with context.platform(catalog) as platform:
         for name in _domains(domain):
             summary = stages.build(platform, name, full_refresh=full_refresh)
             console.print(f"{name}: {summary.reason}; {summary.nodes} dbt nodes in {summary.seconds:.1f} s")
 
 
-def publish(ctx: typer.Context, domain: Domain = None, date: Day = None) -> None:
+def publish(ctx: typer.Context, domain: Domain = None, date: Day = None, catalog: Catalog = None) -> None:
     """Publish the marts: built aside, checked, swapped in."""
     from nightwatt import stages
 
     context: Context = ctx.obj
-    with context.platform() as platform:
+    with context.platform(catalog) as platform:
         for name in _domains(domain):
             summary = stages.publish(platform, name, _day(platform, date))
             what = "published" if summary.is_new else "nothing changed since publication"
             console.print(f"{name}: {what} {summary.sequence}, as of {summary.as_of}, {len(summary.tables)} tables")
 
 
-def deliver(ctx: typer.Context, delivery: str, date: Day = None) -> None:
+def deliver(ctx: typer.Context, delivery: str, date: Day = None, catalog: Catalog = None) -> None:
     """Write, check and send a delivery's file; does nothing if it was sent."""
     from nightwatt import stages
 
     context: Context = ctx.obj
-    with context.platform() as platform:
+    with context.platform(catalog) as platform:
         summary = stages.deliver(platform, delivery, _day(platform, date))
         for line in summary.lines():
             console.print(line, markup=False)

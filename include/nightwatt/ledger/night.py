@@ -6,9 +6,10 @@ here: verdicts (alerting) and layout (cli).
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any
+from typing import Any, cast
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
@@ -67,7 +68,7 @@ def feeds_of_night(session: Session, business_date: date) -> list[FeedNight]:
         .group_by(Receipt.feed)
         .order_by(Receipt.feed)
     )
-    return [FeedNight(*row._tuple()) for row in rows]
+    return [FeedNight(*values) for values in cast("Iterable[tuple[Any, ...]]", rows)]
 
 
 def reject_reasons(session: Session, business_date: date) -> list[RejectReason]:
@@ -85,7 +86,7 @@ def reject_reasons(session: Session, business_date: date) -> list[RejectReason]:
         .group_by(Receipt.feed, RejectSummary.code, RejectSummary.column_name)
         .order_by(Receipt.feed, func.sum(RejectSummary.open_lines).desc(), RejectSummary.code)
     )
-    return [RejectReason(*row._tuple()) for row in rows]
+    return [RejectReason(*values) for values in cast("Iterable[tuple[Any, ...]]", rows)]
 
 
 def standing_publications(session: Session) -> list[Publication]:

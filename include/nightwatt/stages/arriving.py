@@ -84,9 +84,9 @@ def receive(platform: Platform, feed_name: str, files: Sequence[Path], business_
 
 
 def expectation(platform: Platform, feed_name: str, business_date: date) -> Expected:
-    """Take in what has come and say whether a night of the feed is all there."""
+    """Take in what has come, of this night or late of another, and say whether this night is all there."""
     feed = platform.catalog.feed(feed_name)
-    arrive(platform, feed_name, business_date)
+    arrive(platform, feed_name)
     state = arrival.expected(
         feed, business_date, platform.ledger, platform.settings, neighbours=_neighbours(platform, feed)
     )

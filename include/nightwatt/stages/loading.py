@@ -73,7 +73,8 @@ def load(
     Args:
         platform: the home.
         feed_name: the feed.
-        business_date: the night whose completeness is judged afterwards.
+        business_date: a night that must be whole afterwards: judged even if nothing came for it, and a file of it
+            on hold is an error. The nights of the files loaded are judged in any case.
         retry_held: read receipts again that are on hold, by the contract as it is now.
 
     Raises:
@@ -87,8 +88,8 @@ def load(
             with platform.ledger.read() as session:
                 due = receipts.due(session, feed_name, include_held=retry_held)
             results = _intake_all(platform, feed, due)
-            if business_date:
-                _judge_night(platform, feed, business_date)
+            for night in sorted({r.business_date for r in due} | ({business_date} if business_date else set())):
+                _judge_night(platform, feed, night)
             held = _held(platform, feed_name, business_date, results)
         summary = LoadSummary(
             feed=feed_name,
