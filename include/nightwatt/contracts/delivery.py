@@ -39,6 +39,9 @@ class Delivery(_Strict):
     utility_code: str = Field(pattern=r"^[a-z0-9]{3,4}$", description="code agreed with the partner")
     population: str = Field("res", description="population token agreed with the partner")
     commodity: Literal["electricity", "gas"]
+    feeds: tuple[Identifier, ...] = Field(
+        (), description="feeds whose reads it carries; every feed of this commodity and length otherwise"
+    )
     length_min: Literal[5, 15, 30, 60, 1440]
     state: Literal["review", "approved"] = Field("review", description="whether files go to review or production")
     allow_incomplete_profile: bool = Field(

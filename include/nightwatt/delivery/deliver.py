@@ -97,7 +97,7 @@ def deliver(
     """Send what the partner does not have yet. A second call sends nothing and says so.
 
     Args:
-        connection: the published warehouse; only `fct_interval_reads` is read.
+        connection: the published warehouse.
         connect: opens the partner's SFTP server; from `NIGHTWATT_SFTP_<NAME>_*` by default.
         at: called at each named step of the courier.
 
@@ -133,6 +133,7 @@ def _send_new(
         length_min=task.delivery.length_min,
         since_sequence=last.through_sequence if last else None,
         through_sequence=task.publication.through_sequence,
+        feeds=task.delivery.feeds,
     )
     _clear_leftovers(task)
     written = write_interval_files(

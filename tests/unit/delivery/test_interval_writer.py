@@ -53,6 +53,18 @@ def test_takes_only_the_contracts_commodity_and_length(tmp_path: Path) -> None:
     assert write(tmp_path, reads).totals.rows == 1
 
 
+def test_takes_only_reads_of_the_feeds_the_contract_names(tmp_path: Path) -> None:
+    delivery = contract(feeds=["ours"])
+    selection = Selection(delivery.commodity, delivery.length_min, None, 9, delivery.feeds)
+    with published([Read(NOON), replace(Read(NOON), service_point_id="ELSEWHERE")]) as con:
+        con.execute("update fct_interval_reads set receipt_id = if(service_point_id = 'ELSEWHERE', 2, 1)")
+        con.execute("create table ops_receipts as from (values (1, 'ours'), (2, 'theirs')) t(receipt_id, feed)")
+        written = write_interval_files(con, delivery, profile(), selection, tmp_path, STAMP)
+
+    assert [row[0] for row in rows(written.files[0].path)] == ["SP100"]
+    assert (written.totals.rows, written.left_out) == (1, {})
+
+
 def test_rows_run_by_service_point_then_instant_then_channel(tmp_path: Path) -> None:
     reads = [
         Read(NOON + timedelta(hours=hour), service_point_id=point, channel=channel)

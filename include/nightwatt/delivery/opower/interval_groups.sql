@@ -17,6 +17,7 @@ where
     and interval_min = $length_min
     and load_sequence > $since
     and load_sequence <= $through
+    and {of_feeds}
     and service_point_id is not null
 group by all
 order by all

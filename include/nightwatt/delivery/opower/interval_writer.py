@@ -24,6 +24,7 @@ from nightwatt.contracts.delivery import Delivery
 from nightwatt.delivery.opower import interval_sql as sql
 from nightwatt.delivery.opower.names import file_name
 from nightwatt.delivery.opower.profile import Column, IntervalProfile
+from nightwatt.duck import text
 from nightwatt.errors import TerminalError
 
 MEGABYTE = 1_000_000
@@ -41,6 +42,14 @@ class Selection:
     length_min: int
     since_sequence: int | None
     through_sequence: int
+    feeds: tuple[str, ...] = ()  # only reads these feeds brought; those of all feeds otherwise
+
+    def of_feeds(self) -> str:
+        """Return the SQL condition on the feed a read came with."""
+        if not self.feeds:
+            return "true"
+        names = ", ".join(text(name) for name in self.feeds)
+        return f"receipt_id in (select receipt_id from ops_receipts where feed in ({names}))"
 
     def parameters(self) -> dict[str, Any]:
         """Return the values to bind. Sequences count from one, so nothing sent yet selects everything."""
@@ -142,7 +151,8 @@ def write_interval_files(
     """Write the selected reads as the partner's files, split above the contract's size on service points.
 
     Args:
-        con: connection to the published warehouse; only `fct_interval_reads` is read.
+        con: connection to the published warehouse; `fct_interval_reads` is read, and `ops_receipts` where the
+            contract names feeds.
         stamp: instant for the name of the first file; each further one is a second later.
 
     Raises:
@@ -169,7 +179,7 @@ def write_interval_files(
 
 
 def _groups(con: duckdb.DuckDBPyConnection, profile: IntervalProfile, selection: Selection) -> list[_Group]:
-    statement = sql.template("interval_groups.sql", verdict=sql.verdict_sql(profile))
+    statement = sql.template("interval_groups.sql", verdict=sql.verdict_sql(profile), of_feeds=selection.of_feeds())
     return [_Group(*row) for row in con.execute(statement, selection.parameters()).fetchall()]
 
 
@@ -275,7 +285,7 @@ def _write(con: duckdb.DuckDBPyConnection, job: _Job, folder: Path, stamp: datet
 
 def _chunks(con: duckdb.DuckDBPyConnection, job: _Job, limit: int) -> list[_Chunk]:
     """Cut the service points into ranges, an eighth of the size limit at most, so that files fill up."""
-    statement = sql.template("interval_chunks.sql", is_sent=_is_sent(job.profile))
+    statement = sql.template("interval_chunks.sql", is_sent=_is_sent(job.profile), of_feeds=job.selection.of_feeds())
     chunk_reads = max(1, min(CHUNK_READS, limit // (8 * _OTHER_BYTES)))
     bound = job.parameters() | {"chunk_reads": chunk_reads, "other_bytes": _OTHER_BYTES}
     return [_Chunk(*row) for row in con.execute(statement, bound).fetchall()]
@@ -299,6 +309,7 @@ def _rows_statement(job: _Job, clean: bool) -> str:
     return sql.template(
         "interval_rows.sql",
         is_sent=_is_sent(profile),
+        of_feeds=job.selection.of_feeds(),
         length=sql.length_sql(zones, job.selection.length_min),
         offset_seconds=sql.offset_case(zones, "end_at", None, convention),
         offset_text=sql.offset_case(zones, "end_at", profile.time.offset_format, convention),
