@@ -80,7 +80,7 @@ run: $(READY) ## one night end to end on simulated data, from nothing
 	$(BIN)/python scripts/run_night.py
 
 .PHONY: ui
-ui: $(READY) ## Airflow and the operations pages in the browser
+ui: $(READY) ## Airflow in the browser, with the same home
 	$(BIN)/python scripts/ui.py
 
 .PHONY: bench

@@ -5,8 +5,11 @@ Belongs here: layout of a `NightReport` for a terminal. Does not belong here: an
 
 from __future__ import annotations
 
+import shutil
+import sys
 from datetime import date, datetime
 from itertools import groupby
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from rich.console import Console
@@ -123,14 +126,22 @@ def _deadlines(report: NightReport, console: Console, zone: ZoneInfo) -> None:
 
 
 def _next(report: NightReport, console: Console) -> None:
+    name = _own_name()
+    question = "select usage_date, channel, unit, sum(usage_quantity) from fct_usage_daily group by all"
     console.print("[dim]try next[/dim]")
-    console.print(f"  nightwatt status --date {report.business_date}")
-    console.print(
-        '  nightwatt sql "select usage_date, channel, unit, sum(usage_quantity) from fct_usage_daily group by all"'
-    )
+    console.print(f"  {name} status --date {report.business_date}")
+    console.print(f'  {name} sql "{question}"', soft_wrap=True)
     if report.rejects:
-        console.print(f"  nightwatt rejects show {report.rejects[0].receipt_id}")
+        console.print(f"  {name} rejects show {report.rejects[0].receipt_id}")
     console.print("  make ui\n")
+
+
+def _own_name() -> str:
+    """Return how this command line is called from here: by name, or by its path in the environment."""
+    if shutil.which("nightwatt"):
+        return "nightwatt"
+    path = Path(sys.executable).with_name("nightwatt")
+    return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)
 
 
 def _clock_time(instant: datetime | None, zone: ZoneInfo) -> str:
