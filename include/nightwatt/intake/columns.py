@@ -6,6 +6,7 @@ several columns mean together (`intervals.py`, `tables.py`).
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from nightwatt.contracts.feed import Column, Format
@@ -34,12 +35,14 @@ def cleaned(raw: str, column: Column, form: Format) -> str:
 
 
 def number_text(sql: str, form: Format) -> str:
-    """Return SQL that rewrites a number's signs to the plain form."""
-    if form.thousands_sign:
-        sql = f"replace({sql}, {text(form.thousands_sign)}, '')"
-    if form.decimal_sign != ".":
-        sql = f"replace({sql}, {text(form.decimal_sign)}, '.')"
-    return sql
+    """Return SQL that rewrites a number's signs to the plain form; what does not fit them is no number."""
+    if form.thousands_sign is None and form.decimal_sign == ".":
+        return sql
+    thousands = rf"|\d{{1,3}}({re.escape(form.thousands_sign)}\d{{3}})+" if form.thousands_sign else ""
+    shape = rf"[+-]?(\d*{thousands})({re.escape(form.decimal_sign)}\d*)?"
+    plain = f"replace({sql}, {text(form.thousands_sign)}, '')" if form.thousands_sign else sql
+    plain = f"replace({plain}, {text(form.decimal_sign)}, '.')" if form.decimal_sign != "." else plain
+    return f"CASE WHEN {sql} IS NOT NULL THEN if(regexp_full_match({sql}, {text(shape)}), {plain}, 'no number') END"
 
 
 def not_a_number(sql: str) -> str:
@@ -84,7 +87,7 @@ def typed_column(column: Column, sql: str, form: Format) -> tuple[str, list[Faul
             typed = _time(column, sql)
             faults = [Fault(f"{sql} IS NOT NULL AND {typed} IS NULL", "row.bad_time", column.name)]
         case "timestamp":
-            local = local_timestamp(column, sql)
+            local = local_timestamp(column, sql, is_utc=column.zone == "UTC")
             typed = local if column.zone == "UTC" else f"({local} AT TIME ZONE {text(column.zone)} AT TIME ZONE 'UTC')"
             faults = [Fault(f"{sql} IS NOT NULL AND {typed} IS NULL", "row.bad_timestamp", column.name)]
     if column.required:
@@ -92,14 +95,17 @@ def typed_column(column: Column, sql: str, form: Format) -> tuple[str, list[Faul
     return typed, faults
 
 
-def local_timestamp(column: Column, sql: str) -> str:
+def local_timestamp(column: Column, sql: str, *, is_utc: bool) -> str:
     """Return SQL for a timestamp as it stands on the wall, null where the text is not one.
 
-    A plain cast would drop an offset it finds behind the seconds, so only the exact shape may pass.
+    A plain cast would drop an offset it finds behind the minutes or seconds, so only the exact shape may
+    pass, and a `Z` only where the clock is UTC (or the contract's own form ends in one).
     """
     if column.format not in _ISO:
         return f"try_strptime({sql}, {text(column.format)})"
-    exact = f"length({sql}) = 19 OR (length({sql}) = 20 AND ends_with({sql}, 'Z'))"
+    exact = f"(length({sql}) = 19 AND substr({sql}, 17, 1) = ':')"
+    if is_utc or (column.format or "").endswith("Z"):
+        exact += f" OR (length({sql}) = 20 AND substr({sql}, 17, 1) = ':' AND ends_with({sql}, 'Z'))"
     if column.format is None:
         exact += f" OR regexp_full_match({sql}, '\\d{{4}}-\\d\\d-\\d\\d[ T]\\d\\d:\\d\\d(:\\d\\d\\.\\d{{1,6}})?')"
     return f"CASE WHEN {exact} THEN try_cast({sql} AS TIMESTAMP) END"

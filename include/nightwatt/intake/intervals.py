@@ -162,7 +162,7 @@ def _text_or_null(value: str | None) -> str:
 def _typed(feed: Feed, texts: str) -> str:
     """Texts to values; whatever cannot be converted is null and becomes a fault later."""
     spec = _interval(feed)
-    length = str(spec.length_min) if spec.length_min else "try_cast(t_length_min AS INTEGER)"
+    length = str(spec.length_min) if spec.length_min else _whole_number("t_length_min")
     updated = feed.column_for("last_updated_at")
     changed_at = typed_column(updated, "t_last_updated_at", feed.format)[0] if updated else "CAST(NULL AS TIMESTAMP)"
     items = [
@@ -180,23 +180,46 @@ def _typed(feed: Feed, texts: str) -> str:
 def _value(factor: str) -> str:
     if factor == "1":
         return "try_cast(t_value AS DECIMAL(18,8))"
-    return f"try_cast(try_cast(t_value AS DECIMAL(18,8)) * {factor}::DECIMAL(18,8) AS DECIMAL(18,8))"
+    return f"try_cast({_exact_value(factor)} AS DECIMAL(18,8))"
+
+
+def _exact_value(factor: str) -> str:
+    """The value times the contract's factor, wide enough that nothing overflows and no digit is lost."""
+    digits = len(factor.partition(".")[2])
+    return f"try_cast(t_value AS DECIMAL(18,8))::DECIMAL(38,8) * {factor}::DECIMAL(38,{digits})"
+
+
+def _whole_number(sql: str) -> str:
+    """A plain cast would round 1.5 to 2."""
+    return f"CASE WHEN regexp_full_match({sql}, '\\d+') THEN try_cast({sql} AS INTEGER) END"
 
 
 def _local_stamp(feed: Feed) -> str:
     """The stamp as it stands on the wall (or in UTC); slots are added to the date."""
     stamp, day, time = feed.column_for("stamp"), feed.column_for("stamp_date"), feed.column_for("stamp_time")
     if stamp:
-        return local_timestamp(stamp, "t_stamp")
+        return local_timestamp(stamp, "t_stamp", is_utc=_interval(feed).clock.kind == "utc")
     assert day is not None  # noqa: S101  (the contract's own check)
     date_sql = typed_column(day.model_copy(update={"type": "date"}), "t_stamp_date", feed.format)[0]
     if time:
         return f"{date_sql} + {typed_column(time.model_copy(update={'type': 'time'}), 't_stamp_time', feed.format)[0]}"
     spec = _interval(feed)
-    length = str(spec.length_min) if spec.length_min else "try_cast(t_length_min AS INTEGER)"
-    if spec.clock.kind == "zone" and spec.slot_counts == "elapsed":
+    if _counts_elapsed(feed):
         return f"CAST({date_sql} AS TIMESTAMP)"
-    return f"{date_sql} + to_minutes(((try_cast(t_stamp_slot AS INTEGER) - {spec.slot_base}) * {length})::INTEGER)"
+    return f"{date_sql} + to_minutes(({_slots_since_midnight(spec)} * {_length(spec)})::INTEGER)"
+
+
+def _length(spec: Interval) -> str:
+    return str(spec.length_min) if spec.length_min else _whole_number("t_length_min")
+
+
+def _counts_elapsed(feed: Feed) -> bool:
+    spec = _interval(feed)
+    return _has_slots(feed) and spec.clock.kind == "zone" and spec.slot_counts == "elapsed"
+
+
+def _slots_since_midnight(spec: Interval) -> str:
+    return f"({_whole_number('t_stamp_slot')} - {spec.slot_base})"
 
 
 def _code(codes: CodeMap | None, sql: str) -> str:
@@ -222,10 +245,11 @@ def _instants(feed: Feed, typed: str) -> str:
     """Wall stamps to start instants in UTC."""
     spec = _interval(feed)
     clock = spec.clock
-    back = "- to_minutes(v_length::INTEGER)" if spec.marks == "end" else ""
+    # A slot number names the slot, not one of its ends.
+    back = "- to_minutes(v_length::INTEGER)" if spec.marks == "end" and not _has_slots(feed) else ""
     if clock.kind == "zone":
         joined = f"SELECT * FROM ({typed}) LEFT JOIN clock_days ON CAST(v_local AS DATE) = day"
-        if _has_slots(feed) and spec.slot_counts == "elapsed":
+        if _counts_elapsed(feed):
             return _elapsed_instants(spec, joined)
         return _wall_instants(spec, clock, joined, back)
     if clock.kind == "offset":
@@ -247,7 +271,7 @@ def _has_slots(feed: Feed) -> bool:
 
 def _elapsed_instants(spec: Interval, joined: str) -> str:
     """Slots counted from local midnight: a 23-hour day simply ends earlier."""
-    minutes = f"((try_cast(t_stamp_slot AS INTEGER) - {spec.slot_base}) * v_length)::INTEGER"
+    minutes = f"({_slots_since_midnight(spec)} * v_length)::INTEGER"
     return f"""
         SELECT *, start_at >= day_end AS is_skipped,
                CASE WHEN start_at >= day_end AND t_value IS NOT NULL
@@ -309,6 +333,7 @@ def _fault(feed: Feed) -> str:
     stamp = "stamp" if feed.column_for("stamp") else "stamp_date"
     rules = [
         ("t_service_point_id IS NULL", "row.required_blank", at("service_point_id")),
+        *_slot_rules(feed, at("stamp_slot")),
         ("v_local IS NULL", "row.bad_timestamp", at(stamp)),
         ("v_length IS NULL OR v_length NOT BETWEEN 1 AND 1440", "row.bad_number", at("length_min")),
         (
@@ -334,8 +359,16 @@ def _fault(feed: Feed) -> str:
     return f"CASE WHEN {_ignored(spec)} THEN NULL {whens} WHEN clock_fault IS NOT NULL THEN clock_fault{last} END"
 
 
+def _slot_rules(feed: Feed, column: str) -> list[tuple[str, str, str]]:
+    """A slot must be a whole number within its day; how long an elapsed day is, its own rule knows."""
+    if not _has_slots(feed):
+        return []
+    slot = _slots_since_midnight(_interval(feed))
+    late = "false" if _counts_elapsed(feed) else f"{slot} * v_length >= 1440"
+    return [(f"{slot} IS NULL OR {slot} < 0 OR {late}", "row.bad_slot", column)]
+
+
 def _precision_fault(factor: str) -> str:
     if factor == "1":
         return too_precise("t_value", 8)
-    exact = f"t_value::DECIMAL(18,8) * {factor}::DECIMAL(18,8)"
-    return f"{too_precise('t_value', 8)} OR (v_value IS NOT NULL AND v_value <> ({exact}))"
+    return f"{too_precise('t_value', 8)} OR (v_value IS NOT NULL AND v_value <> ({_exact_value(factor)}))"

@@ -7,10 +7,12 @@ repair, other encodings. Does not belong here: parsing fields (DuckDB does that)
 from __future__ import annotations
 
 import io
+import re
 import zipfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import IO, cast
 
@@ -92,7 +94,7 @@ def clean_copy(path: Path, form: Format, target: Path) -> list[SetAside]:
     aside: list[SetAside] = []
     with unpacked(path, form.compression) as stream, target.open("wb") as out:
         for number, text, problem in _decoded(stream, form):
-            found = problem or _problem(text, form.quote)
+            found = problem or _problem(text, form)
             if found:
                 aside.append(SetAside(number, found[0], found[1], text))
                 out.write(b"\n")
@@ -101,12 +103,24 @@ def clean_copy(path: Path, form: Format, target: Path) -> list[SetAside]:
     return aside
 
 
-def _problem(text: str, quote: str | None) -> tuple[str, str] | None:
+def _problem(text: str, form: Format) -> tuple[str, str] | None:
     if "\0" in text:
         return "row.nul_byte", "the line holds a NUL byte"
-    if quote and text.count(quote) % 2:
+    if form.quote is None or form.quote not in text:
+        return None
+    if text.count(form.quote) % 2:
         return "row.unclosed_quote", "the line opens a quote and does not close it"
+    if not _well_quoted(form.quote, form.delimiter).fullmatch(text):
+        return "row.bad_quote", "a quote sign stands where none may stand"
     return None
+
+
+@lru_cache(maxsize=16)
+def _well_quoted(quote: str, delimiter: str) -> re.Pattern[str]:
+    """A line whose quotes open at a field's start and close at its end; a doubled one inside stands for itself."""
+    q, d = re.escape(quote), re.escape(delimiter)
+    field = f"(?:{q}(?:[^{q}]|{q}{q})*{q}|[^{q}{d}]*)"
+    return re.compile(f"{field}(?:{d}{field})*")
 
 
 def _decoded(stream: IO[bytes], form: Format) -> Iterator[tuple[int, str, tuple[str, str] | None]]:

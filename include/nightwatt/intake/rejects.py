@@ -28,6 +28,7 @@ REASONS = {
     "row.unknown_code": "the code is not in the contract's map",
     "row.skipped_hour": "the stamp lies in the hour that the spring change skips",
     "row.repeated_hour": "the stamp lies in the repeated hour of autumn and cannot be placed",
+    "row.bad_slot": "the slot is not a whole number within the day",
     "row.slot_after_day_end": "the slot lies after the end of that local day",
 }
 

@@ -51,6 +51,7 @@ class _Input:
     line_count: int
     needs_cleaning: bool
     line_map: Sequence[int] | None = None
+    carried: Sequence[Reject] = ()  # open rejects that this reading cannot help
     has_trailer: bool = True
     form: Format | None = None
 
@@ -86,6 +87,7 @@ class _Job:
 class _Parsed:
     rejects: list[Reject]
     rows_in: int
+    rows_kept: int
     rows_ignored: int
     records_out: int
     totals: dict[str, Any]
@@ -114,13 +116,21 @@ def replay(receipt: Receipt, feed: Feed, settings: Settings, ledger: Ledger, fix
             rejects; without it the lines are taken as they came.
 
     Raises:
-        TerminalError: `rejects.none`, if nothing is open; `rejects.held`, if the file itself is not loaded.
+        TerminalError: `rejects.none`, if nothing is open that a replay could help; `rejects.held`, if the file
+            itself is not loaded; `rejects.superseded`; `rejects.count_differs`, if the corrected lines are not as
+            many as the open rejects. A replay that fails leaves the receipt as it was.
     """
     if receipt.state != ReceiptState.LOADED:
         raise TerminalError(
             "rejects.held",
             f"receipt {receipt.id} is not loaded, so replaying its rejects would load only those",
             f"correct the contract, then `nightwatt load {feed.feed} --retry-held` reads the whole file again",
+        )
+    if receipt.superseded_by_id is not None:
+        raise TerminalError(
+            "rejects.superseded",
+            f"receipt {receipt.id} was superseded by receipt {receipt.superseded_by_id}",
+            "replay the rejects of the newer one; the older file has nothing to add",
         )
     with ledger.read() as session:
         last = loads.latest(session, receipt.id)
@@ -139,16 +149,37 @@ def replay(receipt: Receipt, feed: Feed, settings: Settings, ledger: Ledger, fix
 
 def _replay_input(path: Path, feed: Feed, rejects: list[Reject], fixed: Path | None) -> _Input:
     form = feed.format.model_copy(update={"compression": "plain", "encoding": "utf-8"})
+    header = int(form.header)
     if fixed:
-        path.write_bytes(fixed.read_bytes())
-        count = path.read_bytes().count(b"\n")
-        return _Input(path, count, needs_cleaning=True, has_trailer=False, form=form)
+        lines = [line for line in fixed.read_text(feed.format.encoding).splitlines() if line]
+        _same_count(len(lines) - header, rejects, fixed)
+        path.write_text("\n".join(lines) + "\n", "utf-8", newline="")
+        return _Input(path, len(lines), needs_cleaning=True, has_trailer=False, form=form)
+    # The bytes of these lines are not text; reading them as some other encoding would make up ids.
+    carried = [r for r in rejects if r.code == "row.bad_encoding"]
+    helped = [r for r in rejects if r.code != "row.bad_encoding"]
+    if not helped:
+        raise TerminalError(
+            "rejects.none",
+            "the open rejects are not text in the contract's encoding",
+            "give corrected lines with --file",
+        )
     quote = form.quote or ""
-    header = form.delimiter.join(f"{quote}{c}{quote}" for c in feed.file_columns)
-    lines = ([header] if form.header else []) + [r.raw for r in rejects]
+    names = form.delimiter.join(f"{quote}{c}{quote}" for c in feed.file_columns)
+    lines = [names][:header] + [r.raw for r in helped]
     path.write_text("\n".join(lines) + "\n", "utf-8", newline="")
-    numbers = ([0] if form.header else []) + [r.line for r in rejects]
-    return _Input(path, len(lines), needs_cleaning=True, line_map=numbers, has_trailer=False, form=form)
+    numbers = [0][:header] + [r.line for r in helped]
+    return _Input(path, len(lines), True, numbers, carried, has_trailer=False, form=form)
+
+
+def _same_count(found: int, rejects: Sequence[Reject], fixed: Path) -> None:
+    """Corrected lines stand for the rejects one by one; fewer would lose rows, more would make some up."""
+    if found != len(rejects):
+        raise TerminalError(
+            "rejects.count_differs",
+            f"{fixed.name} has {found} line(s) after the header, {len(rejects)} reject(s) are open",
+            "give one corrected line for each open reject; keep lines you cannot correct as they are",
+        )
 
 
 def _load(receipt: Receipt, feed: Feed, settings: Settings, ledger: Ledger, source: _Input, kind: str) -> LoadResult:
@@ -165,6 +196,10 @@ def _load(receipt: Receipt, feed: Feed, settings: Settings, ledger: Ledger, sour
         held = _verdict(receipt, feed, parsed, kind)
     except NightWattError as e:
         shutil.rmtree(aside, ignore_errors=True)
+        if kind == "replay":  # what was loaded stays loaded
+            with ledger.write() as session:
+                loads.finish(session, load, LoadState.FAILED, ledger.clock(), 0, None)
+            raise
         _hold(ledger, receipt, load, str(e), None)
         return LoadResult(load.sequence, 0, 0, 0, 0, 0, str(e))
     if parsed.rejects:
@@ -175,10 +210,9 @@ def _load(receipt: Receipt, feed: Feed, settings: Settings, ledger: Ledger, sour
     else:
         durable.put_folder_in_place(aside, settings.root / load.lake_path)
         _enter(ledger, receipt, load, parsed, kind)
-    rejected = len(parsed.rejects)
-    kept = parsed.rows_in - rejected - parsed.rows_ignored
     records = 0 if held else parsed.records_out
-    return LoadResult(load.sequence, parsed.rows_in, kept, rejected, parsed.rows_ignored, records, held)
+    rejected = len(parsed.rejects)
+    return LoadResult(load.sequence, parsed.rows_in, parsed.rows_kept, rejected, parsed.rows_ignored, records, held)
 
 
 def _clear_leftovers(lake: Path, receipt: Receipt, ledger: Ledger) -> None:
@@ -220,25 +254,37 @@ def _read(con: duckdb.DuckDBPyConnection, delimited: Delimited, job: _Job) -> _P
     if not job.is_table:
         prepare_days(con, feed)
     con.execute(f"CREATE TEMP TABLE parsed AS {job.rows(delimited, delimited.relation(numbered=is_numbered))}")
-    structural = bad_lines(con, delimited, feed, source.line_count)
+    structural = bad_lines(con, delimited, feed)
     faults, ignored = _faults(con, "record" if is_numbered else "rowid + 1")
     records_out = _write(con, job)
+    kept = _kept_records(con) if fans_out(feed) else records_out
     rejected = len(structural) + len(faults)
     trailer = int(source.has_trailer and isinstance(feed.arrival.wholeness, Trailer))
     data_lines = source.line_count - int(feed.format.header) - trailer
     blank, rejects = 0, [Reject(b.line, b.code, None, b.reason, b.raw) for b in structural]
-    if faults or records_out + rejected + ignored != data_lines:
+    if faults or kept + rejected + ignored != data_lines:
         located, blank = _locate(delimited, job, faults, structural)
         rejects += located
     rows_in = data_lines - blank
-    if not fans_out(feed) and records_out + rejected + ignored != rows_in:
-        raise TerminalError(
-            "file.unaccounted",
-            f"{job.receipt.file_name}: {rows_in} data rows, but {records_out} kept, {rejected} rejected and "
-            f"{ignored} passed over make {records_out + rejected + ignored}",
-            "the file is not loaded; look for broken lines near the end, or ask the sender for it again",
-        )
-    return _Parsed(_renumbered(rejects, source), rows_in, ignored, records_out, _totals(con, job))
+    if kept + rejected + ignored != rows_in:
+        raise _unaccounted(job, f"{rows_in} data rows, but {kept} kept, {rejected} rejected and {ignored} passed over")
+    rejects = [*_renumbered(rejects, source), *source.carried]
+    rows_in += len(source.carried)
+    return _Parsed(sorted(rejects, key=lambda r: r.line), rows_in, kept, ignored, records_out, _totals(con, job))
+
+
+def _unaccounted(job: _Job, what: str) -> TerminalError:
+    return TerminalError(
+        "file.unaccounted",
+        f"{job.receipt.file_name}: {what}",
+        "the file is not loaded; look for broken lines near the end, or ask the sender for it again",
+    )
+
+
+def _kept_records(con: duckdb.DuckDBPyConnection) -> int:
+    """Count file rows of which at least one read is kept (a row can hold many)."""
+    found = con.execute("SELECT count(DISTINCT record) FROM parsed WHERE fault IS NULL AND NOT ignored").fetchone()
+    return int(found[0]) if found else 0
 
 
 def _faults(con: duckdb.DuckDBPyConnection, record: str) -> tuple[dict[int, str], int]:
@@ -277,7 +323,9 @@ def _locate(
     rejects = []
     for record, fault in faults.items():
         code, _, column = fault.partition("|")
-        line = located.line_of[record]
+        line = located.line_of.get(record)
+        if line is None:
+            raise _unaccounted(job, f"record {record} is not among its lines")
         rejects.append(Reject(line, code, column, REASONS.get(code, code), located.raw[line]))
     # Lines set aside before parsing are blank in the copy, but they are no blank lines of the file.
     return rejects, located.blank_lines - len(delimited.aside)
@@ -286,8 +334,8 @@ def _locate(
 def _renumbered(rejects: list[Reject], source: _Input) -> list[Reject]:
     if source.line_map is not None:
         numbers = source.line_map
-        rejects = [Reject(numbers[r.line - 1], r.code, r.column, r.reason, r.raw) for r in rejects]
-    return sorted(rejects, key=lambda r: r.line)
+        return [Reject(numbers[r.line - 1], r.code, r.column, r.reason, r.raw) for r in rejects]
+    return rejects
 
 
 def _totals(con: duckdb.DuckDBPyConnection, job: _Job) -> dict[str, Any]:
@@ -354,12 +402,12 @@ def _enter(ledger: Ledger, receipt: Receipt, load: Load, parsed: _Parsed, kind: 
     with ledger.write() as session:
         loads.finish(session, load, LoadState.DONE, ledger.clock(), parsed.records_out, parsed.totals)
         loads.note_rejects(session, load, _reject_counts(parsed))
-        if kind == "replay":
+        total, kept, ignored = parsed.rows_in, parsed.rows_kept, parsed.rows_ignored
+        if kind == "replay":  # it read the open rejects, one for one, so the file's own count stays
             earlier = session.get_one(Receipt, receipt.id)
             total = earlier.rows_in or 0
-            ignored = (earlier.rows_ignored or 0) + parsed.rows_ignored
-        else:
-            total, ignored = parsed.rows_in, parsed.rows_ignored
+            kept += earlier.rows_kept or 0
+            ignored += earlier.rows_ignored or 0
         session.execute(
             update(Receipt)
             .where(Receipt.id == receipt.id)
@@ -367,7 +415,7 @@ def _enter(ledger: Ledger, receipt: Receipt, load: Load, parsed: _Parsed, kind: 
                 state=ReceiptState.LOADED,
                 message=None,
                 rows_in=total,
-                rows_kept=total - rejected - ignored,
+                rows_kept=kept,
                 rows_rejected=rejected,
                 rows_ignored=ignored,
             )

@@ -102,11 +102,11 @@ def failed(session: Session, receipt_id: int) -> list[int]:
 
 
 def latest(session: Session, receipt_id: int) -> Load | None:
-    """Return the newest ended load of a receipt."""
+    """Return the newest finished load of a receipt; the newest failed one where none ever finished."""
     return session.scalars(
         select(Load)
         .where(Load.receipt_id == receipt_id, Load.state != LoadState.WRITING)
-        .order_by(Load.sequence.desc())
+        .order_by((Load.state == LoadState.DONE).desc(), Load.sequence.desc())
         .limit(1)
     ).first()
 
@@ -138,11 +138,11 @@ def watermark(session: Session, feeds: Sequence[str], store_version: int | None 
 def open_rejects(
     session: Session, feed: str | None = None, business_date: date | None = None
 ) -> list[tuple[Receipt, RejectSummary]]:
-    """Return reject summaries that still have open lines, with their receipts."""
+    """Return reject summaries that still have open lines, with their receipts; superseded files left out."""
     query = (
         select(Receipt, RejectSummary)
         .join(RejectSummary, RejectSummary.receipt_id == Receipt.id)
-        .where(RejectSummary.open_lines > 0)
+        .where(RejectSummary.open_lines > 0, Receipt.superseded_by_id.is_(None))
         .order_by(Receipt.id, RejectSummary.open_lines.desc())
     )
     if feed:

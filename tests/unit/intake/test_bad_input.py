@@ -218,6 +218,61 @@ def test_corrected_lines_can_replace_the_rejects(bench: Bench, table: Maker, tmp
         bench.replay(feed)
 
 
+@pytest.mark.parametrize("lines", ["", f"{BOB}\n", f"{BOB}\n{BOB}\n{BOB}\n"])
+def test_corrected_lines_must_be_as_many_as_the_rejects(bench: Bench, table: Maker, tmp_path: Path, lines: str) -> None:
+    feed = table(PEOPLE)
+    bench.load(feed, f"{HEADER}{ANN}\n0002,Bob,never,2026-03-08 01:00:00\nshort\n")
+    fixed = tmp_path / "fixed.csv"
+    fixed.write_text(HEADER + lines)
+    with pytest.raises(TerminalError, match=r"2 reject\(s\) are open"):
+        bench.replay(feed, fixed=fixed)
+    state = bench.state()
+    assert (state.state, state.rows_in, state.rows_kept, state.rows_rejected) == ("loaded", 3, 1, 2)
+
+
+def test_a_replay_that_fails_leaves_the_receipt_and_its_rejects_as_they_were(
+    bench: Bench, table: Maker, tmp_path: Path
+) -> None:
+    feed = table(PEOPLE)
+    bench.load(feed, f"{HEADER}{ANN}\n0002,Bob,never,2026-03-08 01:00:00\n")
+    fixed = tmp_path / "fixed.csv"
+    fixed.write_text(f"NAME,PER_ID,BORN,UPD\n{BOB}")
+    with pytest.raises(TerminalError, match="in another order"):
+        bench.replay(feed, fixed=fixed)
+    state = bench.state()
+    assert (state.state, state.rows_in, state.rows_kept, state.rows_rejected) == ("loaded", 2, 1, 1)
+    fixed.write_text(f"{HEADER}{BOB}")  # no newline at the end
+    assert bench.replay(feed, fixed=fixed).rows_kept == 1
+    assert names(bench, feed) == ["Ann", "Bob"]
+
+
+def test_a_replay_makes_up_no_text(bench: Bench, table: Maker) -> None:
+    feed = table(QUOTED)
+    content = f"{HEADER}{ANN}\n".encode() + BOB.replace("Bob", "Bøb").encode("latin-1") + b"\nshort\n"
+    first = bench.load(feed, content)
+    again = bench.replay(feed)
+    assert [(r.line, r.code) for r in bench.rejects(feed, again)] == [
+        (r.line, r.code) for r in bench.rejects(feed, first)
+    ]
+    assert names(bench, feed) == ["Ann"]
+    assert (bench.state().rows_in, bench.state().rows_kept, bench.state().rows_rejected) == (3, 1, 2)
+
+
+@pytest.mark.parametrize("end", ["\n", "\n\n", "\n\n\n"])
+def test_a_trailer_is_no_row_however_many_columns_the_table_has(bench: Bench, table: Maker, end: str) -> None:
+    two = """
+columns:
+  - {name: ID, field: per_id}
+  - {name: V, field: v}
+arrival: {pattern: "p.csv", wholeness: {rule: trailer, prefix: "TRAILER,"}}
+"""
+    three = two.replace("  - {name: V", "  - {name: U, field: u}\n  - {name: V")
+    result = bench.load(table(two), f"ID,V\n1,a\n2,b\nTRAILER,2{end}", control_rows=2)
+    assert (result.rows_in, result.rows_kept, result.held) == (2, 2, None)
+    result = bench.load(table(three), f"ID,U,V\n1,a,b\nTRAILER,1{end}", control_rows=1)
+    assert (result.rows_in, result.rows_kept, result.held) == (1, 1, None)
+
+
 def test_replaying_a_held_file_is_refused(bench: Bench, table: Maker) -> None:
     feed = table(PEOPLE + "reject_tolerance_pct: 0\n")
     bench.load(feed, f"{HEADER}{ANN}\nx\n")

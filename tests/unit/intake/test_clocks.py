@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+import pytest
+
 from nightwatt.contracts.feed import Feed
 
 if TYPE_CHECKING:
@@ -217,3 +219,29 @@ def test_one_bad_value_sets_the_whole_wide_row_aside(bench: Bench, reads: Maker)
     assert (result.rows_in, result.rows_kept, result.rows_rejected, result.records_out) == (2, 1, 1, 24)
     assert [(r.line, r.code, r.raw) for r in bench.rejects(feed, result)] == [(2, "row.bad_number", bad)]
     assert {row[0] for row in bench.lake(feed, "service_point_id")} == {"A"}
+
+
+def test_a_stray_quote_cannot_swallow_rows_of_a_wide_file(bench: Bench, reads: Maker) -> None:
+    feed = reads(WIDE.replace("format: {header: false,", "format: {quote: '\"', header: false,"))
+    day = "08.03.2026;" + ";".join("1" for _ in range(23))
+    lines = [f"S{n};{day};" for n in range(100)]
+    lines[40] = f'S4"0;{day};"1'
+    lines[60] = f'S60;{day};"1"'
+    result = bench.load(feed, "\n".join(lines) + "\n")
+    assert [(r.line, r.code) for r in bench.rejects(feed, result)] == [
+        (41, "row.bad_quote"),
+        (61, "row.slot_after_day_end"),
+    ]
+    assert (result.rows_in, result.rows_kept, result.records_out) == (100, 98, 98 * 23)
+
+
+@pytest.mark.parametrize("clock", ["{kind: utc}", new_york(), '{kind: fixed, offset: "-05:00"}'])
+@pytest.mark.parametrize("slot", ["0", "-3", "1.5", "26", "x", ""])
+def test_a_slot_outside_its_day_is_a_reject(bench: Bench, reads: Maker, clock: str, slot: str) -> None:
+    more = HOURS.replace("COUNTS", "elapsed").replace("slot_base: 0", "slot_base: 1")
+    feed = reads(more.replace(new_york(), clock).replace("marks: start", "marks: end"))
+    result = bench.load(feed, f"sp,day,hour,kwh\nA,2026-03-07,{slot},1\nA,2026-03-07,1,2\n")
+    code = "row.slot_after_day_end" if slot == "26" and "zone" in clock else "row.bad_slot"
+    assert [(r.line, r.code) for r in bench.rejects(feed, result)] == [(2, code)]
+    midnight = "03-07 00:00" if "utc" in clock else "03-07 05:00"
+    assert [row[1] for row in bench.lake(feed, STARTS)] == [midnight]

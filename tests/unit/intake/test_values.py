@@ -161,3 +161,49 @@ def test_a_stamp_in_another_form_is_a_reject_not_a_guess(bench: Bench, reads: Ma
     feed = reads(ONE)
     result = bench.load(feed, f"sp,at,kwh,flag\nA,{stamp},1,A\n")
     assert [(r.line, r.code, r.column) for r in bench.rejects(feed, result)] == [(2, "row.bad_timestamp", "at")]
+
+
+@pytest.mark.parametrize(
+    ("text", "kept"),
+    [
+        ("1.234,5", "1234.50000000"),
+        ("12.345.678,1", "12345678.10000000"),
+        ("1234,5", "1234.50000000"),
+        ("1.5", None),
+        ("1.23.4", None),
+        ("1,2,3", None),
+    ],
+)
+def test_signs_must_stand_where_numbers_have_them(bench: Bench, reads: Maker, text: str, kept: str | None) -> None:
+    feed = reads(ONE + '\nformat: {delimiter: ";", decimal_sign: ",", thousands_sign: "."}\n')
+    result = bench.load(feed, f"sp;at;kwh;flag\nA;2026-01-15 05:00:00;{text};A\n")
+    assert [r.code for r in bench.rejects(feed, result)] == ([] if kept else ["row.bad_number"])
+    assert bench.lake(feed, "value::VARCHAR") == ([(kept,)] if kept else [])
+
+
+def test_a_point_is_no_thousands_sign_unless_the_contract_says_so(bench: Bench, reads: Maker) -> None:
+    feed = reads(ONE + '\nformat: {delimiter: ";", decimal_sign: ","}\n')
+    result = bench.load(feed, "sp;at;kwh;flag\nA;2026-01-15 05:00:00;1.234;A\n")
+    assert [r.code for r in bench.rejects(feed, result)] == ["row.bad_number"]
+
+
+@pytest.mark.parametrize(
+    ("factor", "value", "kept"),
+    [
+        ("1000", "1.5", "1500.00000000"),
+        ("0.001", "250000000", "250000.00000000"),
+        ("1000", "9999999999", None),
+    ],
+)
+def test_factors_of_any_size_are_exact(bench: Bench, reads: Maker, factor: str, value: str, kept: str | None) -> None:
+    assert one(bench, reads(ONE + f'  factor: "{factor}"\n'), value) == (
+        (kept, "actual") if kept else ("row.bad_number",)
+    )
+
+
+@pytest.mark.parametrize("stamp", ["2026-01-15T05:00:00Z", "2026-01-15 05:00+05"])
+def test_a_stamp_with_an_offset_is_no_wall_time(bench: Bench, reads: Maker, stamp: str) -> None:
+    clock = "{kind: zone, zone: America/New_York, repeated_hour: first, skipped_hour: reject}"
+    feed = reads(ONE.replace("{kind: utc}", clock))
+    result = bench.load(feed, f"sp,at,kwh,flag\nA,{stamp},1,A\n")
+    assert [r.code for r in bench.rejects(feed, result)] == ["row.bad_timestamp"]

@@ -49,6 +49,7 @@ class Delimited:
     path: Path  # the file the engine reads
     is_clean_copy: bool
     aside: list[SetAside]
+    trailer: str | None  # what the first field of a trailer line says
 
     def relation(self, *, numbered: bool) -> str:
         """Return the text columns with `record`, the row's number among the rows parsed, from 1.
@@ -56,7 +57,9 @@ class Delimited:
         Counting needs the rows in file order, on one thread; without it `record` is null.
         """
         record = "row_number() OVER ()" if numbered else "CAST(NULL AS BIGINT)"
-        return f"(SELECT {record} AS record, * FROM {self.reader})"
+        # A trailer with as many fields as there are columns looks like a row.
+        rows = f" WHERE r0 IS DISTINCT FROM {text(self.trailer)}" if self.trailer else ""
+        return f"(SELECT {record} AS record, * FROM {self.reader}{rows})"
 
 
 @contextmanager
@@ -92,6 +95,7 @@ def open_delimited(
             path=copy or path,
             is_clean_copy=copy is not None,
             aside=aside,
+            trailer=_trailer_prefix(feed, form.delimiter),
         )
     finally:
         if copy:
@@ -108,6 +112,11 @@ def _read_csv(path: Path, feed: Feed, compression: str, max_line_bytes: int) -> 
         f"store_rejects = true, rejects_table = 'csv_rejects', rejects_scan = 'csv_scans', "
         f"max_line_size = {max_line_bytes})"
     )
+
+
+def _trailer_prefix(feed: Feed, delimiter: str) -> str | None:
+    rule = feed.arrival.wholeness
+    return rule.prefix.removesuffix(delimiter) if isinstance(rule, Trailer) else None
 
 
 def _check_header(path: Path, feed: Feed, name: str) -> None:
@@ -134,15 +143,19 @@ def _check_header(path: Path, feed: Feed, name: str) -> None:
     )
 
 
-def bad_lines(con: duckdb.DuckDBPyConnection, source: Delimited, feed: Feed, line_count: int) -> list[BadLine]:
+def bad_lines(con: duckdb.DuckDBPyConnection, source: Delimited, feed: Feed) -> list[BadLine]:
     """Return the lines the reader could not cut into columns, without the trailer, plus those set aside."""
     prefix = feed.arrival.wholeness.prefix if isinstance(feed.arrival.wholeness, Trailer) else None
+    # The reader hands over blank lines before a bad one as if they were part of it.
     rows = con.execute(
-        "SELECT line, min(error_type::VARCHAR), any_value(csv_line) FROM csv_rejects GROUP BY line ORDER BY line"
+        "SELECT line, min(error_type::VARCHAR), trim(any_value(csv_line), chr(13) || chr(10)) "
+        "FROM csv_rejects GROUP BY line ORDER BY line"
     ).fetchall()
     found = [BadLine(a.line, a.code, a.reason, a.raw) for a in source.aside]
+    # Arrival saw to it that the last line that is not blank is the trailer.
+    trailer = max((line for line, _, raw in rows if prefix and (raw or "").startswith(prefix)), default=None)
     for line, kind, raw in rows:
-        if prefix and line == line_count and (raw or "").startswith(prefix):
+        if line == trailer:
             continue
         code, reason = _CODES.get(kind, ("row.unreadable", f"the reader says {kind.lower()}"))
         found.append(BadLine(line, code, reason, raw or ""))
