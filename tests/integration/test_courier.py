@@ -11,7 +11,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -389,17 +389,40 @@ def test_what_an_earlier_night_began_is_finished_before_the_next_file(
     assert len(partner.names) == 2
 
 
-def test_an_older_stamp_is_refused_after_a_newer_file(start: Callable[..., Partner], home: Path) -> None:
+@pytest.mark.parametrize(
+    "later",
+    [timedelta(milliseconds=400), timedelta(0), -timedelta(days=1)],
+    ids=["within the second", "same instant", "clock set back"],
+)
+def test_a_publication_not_later_than_the_last_file_is_sent_with_the_second_after_it(
+    start: Callable[..., Partner], home: Path, later: timedelta
+) -> None:
     partner = start()
     reads = [*hours("2025-01-15 00:00 -0500", 24), *hours("2025-01-16 00:00 -0500", 24, load_sequence=3)]
     _deliver(home, PublicationFacts(2, 1, _morning(17)), date(2025, 1, 17), reads)
+    second = PublicationFacts(4, 3, _morning(17) + later)
+    start().server.stop()
+    with pytest.raises(TransientError):
+        _deliver(home, second, date(2025, 1, 17), reads)
+    intended = rows(home)[-1].file_name
+    start()
 
-    with pytest.raises(TerminalError) as caught:
-        _deliver(home, PublicationFacts(4, 3, _morning(16)), date(2025, 1, 16), reads)
+    results = [_deliver(home, second, date(2025, 1, 17), reads) for _ in range(2)]
 
-    assert caught.value.code == "delivery.check_failed"
-    assert "NAME_STAMP_ORDER" in caught.value.message
-    assert len(partner.names) == 1
+    assert [r.outcome for r in results] == [Outcome.SENT, Outcome.ALREADY]
+    assert [r.file_name[-17:-3] for r in rows(home)] == ["20250117060000", "20250117060001"]
+    assert intended == rows(home)[-1].file_name
+    assert [name.removeprefix("shared_files/") for name in partner.names] == [r.file_name for r in rows(home)]
+
+
+def test_an_older_publication_is_not_sent_after_a_newer_one(start: Callable[..., Partner], home: Path) -> None:
+    partner = start()
+    reads = [*hours("2025-01-15 00:00 -0500", 24), *hours("2025-01-16 00:00 -0500", 24, load_sequence=3)]
+    _deliver(home, PublicationFacts(4, 3, _morning(17)), date(2025, 1, 17), reads)
+
+    result = _deliver(home, PublicationFacts(2, 1, _morning(16)), date(2025, 1, 16), reads)
+
+    assert (result.outcome, len(partner.names)) == (Outcome.NOTHING_NEW, 1)
 
 
 def _morning(day: int) -> datetime:

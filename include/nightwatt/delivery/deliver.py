@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
 from functools import partial
@@ -31,7 +31,7 @@ from nightwatt.delivery.opower.findings import CheckReport, Finding
 from nightwatt.delivery.opower.interval_writer import Selection, Written, write_interval_files
 from nightwatt.delivery.opower.profile import IntervalProfile, load_profile
 from nightwatt.delivery.sftp import Remote, connection_settings, open_remote
-from nightwatt.delivery.stamps import stamp_of
+from nightwatt.delivery.stamps import instant_of, stamp_of
 from nightwatt.errors import TerminalError
 from nightwatt.ledger import Ledger, sendings
 from nightwatt.ledger.models import DeliveryState, Sending
@@ -44,7 +44,7 @@ class PublicationFacts:
 
     sequence: int
     through_sequence: int  # newest load it contains
-    published_at: datetime  # aware; in UTC it is the stamp in the file name, so a rerun gives the same name
+    published_at: datetime  # aware; in UTC it is the stamp in the file name, unless a file that late is delivered
 
 
 class Outcome(StrEnum):
@@ -137,7 +137,7 @@ def _send_new(
     )
     _clear_leftovers(task)
     written = write_interval_files(
-        connection, task.delivery, task.profile, selection, task.folder, task.publication.published_at
+        connection, task.delivery, task.profile, selection, task.folder, _stamp(task.publication, last)
     )
     if not written.files:
         return _result(task, before, written.left_out, (), "no read to send was loaded since the last file")
@@ -149,6 +149,17 @@ def _send_new(
         log.get("delivery").info("delivered", delivery=task.delivery.delivery, file=r.file_name, rows=r.rows)
     warnings = tuple(f for report in reports for f in report.findings)
     return _result(task, [*before, *receipts], written.left_out, warnings, "")
+
+
+def _stamp(publication: PublicationFacts, last: Sending | None) -> datetime:
+    """Return the stamp of the first file: the publication's, but always later than what is delivered.
+
+    Publications within one second, a split file that took the seconds after its own, or a clock set back would
+    else give a stamp the partner must not get. It follows from the ledger alone, so a rerun gives the same name.
+    """
+    if last is None:
+        return publication.published_at
+    return max(publication.published_at, instant_of(last.file_name) + timedelta(seconds=1))
 
 
 def _drain(task: _Task, courier: Courier) -> list[Receipt]:

@@ -7,6 +7,7 @@ belong here: making names (the partner's folder).
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime
 
 from nightwatt.errors import TerminalError
 
@@ -21,3 +22,8 @@ def stamp_of(name: str) -> str:
             "delivery.name_stamp", f"{name} carries no 14-digit stamp", "correct the name pattern in the profile"
         )
     return found[1]
+
+
+def instant_of(name: str) -> datetime:
+    """Return the instant a file name says, to the second; our stamps are in UTC."""
+    return datetime.strptime(stamp_of(name), "%Y%m%d%H%M%S").replace(tzinfo=UTC)
