@@ -33,3 +33,34 @@
         {{ column }} between date_trunc('month', date '{{ dates[0] }}') and last_day(date '{{ dates[-1] }}')
     {%- endif -%}
 {%- endmacro %}
+
+{#-
+    Before an incremental run inserts: removes every row of the touched keys, so that a day or month that lost its last
+    read does not stay. `period` is the column and `of_read_date` what it holds of a read date. A build from nothing
+    has nothing to remove.
+-#}
+{% macro remove_touched(period, of_read_date, in_touched_periods) -%}
+    {%- if is_incremental() -%}
+        delete from {{ this }} as known
+        using (
+            select distinct
+                service_point_id,
+                channel,
+                {{ of_read_date }} as {{ period }}
+            from {{ source('lake', 'touched_reads') }}
+        ) as touched
+        where
+            {{ in_touched_periods }}
+            and known.service_point_id = touched.service_point_id
+            and known.channel = touched.channel
+            and known.{{ period }} = touched.{{ period }}
+    {%- endif -%}
+{%- endmacro %}
+
+{% macro remove_touched_days() -%}
+    {{ remove_touched('usage_date', 'read_date', in_touched_dates('known.usage_date')) }}
+{%- endmacro %}
+
+{% macro remove_touched_months() -%}
+    {{ remove_touched('usage_month', "date_trunc('month', read_date)::date", in_touched_months('known.usage_month')) }}
+{%- endmacro %}

@@ -38,6 +38,33 @@ def test_nights_of_usage_equal_a_rebuild(scratch: Scratch, seed: int) -> None:
     _agrees_with_a_rebuild(scratch, "tag:usage", USAGE)
 
 
+@pytest.mark.slow
+def test_days_and_months_that_lost_all_their_reads_do_not_stay(scratch: Scratch) -> None:
+    """Reads move to another local day when their zone is corrected; other keys of the day keep their rows."""
+    start = datetime(2026, 3, 1, 5, 30)  # noqa: DTZ001  (UTC; the day before in Chicago)
+    moved = {"interval_start_at": start, "read_date": date(2026, 3, 1)}
+    kept = moved | {"service_point_id": "0000000002"}
+    scratch.dbt("seed")
+    scratch.merge([moved, kept])
+    scratch.dbt("run", "--select", "tag:usage")
+    scratch.merge([moved | {"read_date": date(2026, 2, 28), "zone": "America/Chicago"}])
+    scratch.touch([("0000000001", "delivered", day) for day in (date(2026, 2, 28), date(2026, 3, 1))] * 2)
+    scratch.dbt("run", "--select", "tag:usage")
+
+    daily = scratch.rows("select service_point_id, usage_date as at from marts.fct_usage_daily order by all")
+    monthly = scratch.rows("select service_point_id, usage_month as at from marts.fct_usage_monthly order by all")
+
+    assert [tuple(r.values()) for r in daily] == [
+        ("0000000001", date(2026, 2, 28)),
+        ("0000000002", date(2026, 3, 1)),
+    ]
+    assert [tuple(r.values()) for r in monthly] == [
+        ("0000000001", date(2026, 2, 1)),
+        ("0000000002", date(2026, 3, 1)),
+    ]
+    _agrees_with_a_rebuild(scratch, "tag:usage", USAGE)
+
+
 def _reads(chance: random.Random, night: int) -> list[dict[str, Any]]:
     made = []
     for _ in range(40):

@@ -1,7 +1,7 @@
 {{ config(
     materialized='incremental',
-    incremental_strategy='delete+insert',
-    unique_key=['service_point_id', 'channel', 'usage_date']
+    incremental_strategy='append',
+    pre_hook="{{ remove_touched_days() }}"
 ) }}
 
 with reads as (

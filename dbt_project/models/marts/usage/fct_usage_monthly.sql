@@ -1,7 +1,7 @@
 {{ config(
     materialized='incremental',
-    incremental_strategy='delete+insert',
-    unique_key=['service_point_id', 'channel', 'usage_month']
+    incremental_strategy='append',
+    pre_hook="{{ remove_touched_months() }}"
 ) }}
 
 with daily as (
