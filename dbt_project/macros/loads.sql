@@ -24,9 +24,12 @@
     {%- endif -%}
 {%- endmacro %}
 
-{#- Newest source update first, then newest load, then the later line of the file. The one order of the platform. -#}
+{#-
+    Newest source update first, then the newest receipt (a file loaded again is no newer than it was), then its newest
+    load, then the later line of the file. The one order of the platform.
+-#}
 {% macro newest_first() -%}
-    last_updated_at desc nulls last, _load_sequence desc, _source_row desc
+    last_updated_at desc nulls last, _receipt_id desc, _load_sequence desc, _source_row desc
 {%- endmacro %}
 
 {#-
