@@ -9,11 +9,13 @@ from itertools import pairwise
 from pathlib import Path
 from random import Random
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from tests.support.delivery import Read, body, contract, hours, local, profile, published, rows
 
 from nightwatt.contracts.delivery import Delivery
+from nightwatt.delivery.opower.checker import check_interval_file
 from nightwatt.delivery.opower.interval_sql import offset_text
 from nightwatt.delivery.opower.interval_writer import Selection, Written, write_interval_files
 from nightwatt.delivery.opower.profile import IntervalProfile
@@ -112,6 +114,52 @@ def test_what_cannot_be_sent_is_left_out_and_counted(tmp_path: Path) -> None:
 
     assert written.totals.rows == len(rows(written.files[0].path)) == 1
     assert written.left_out == {"missing": 1, "negative": 1, "too_large": 1, "unit_not_sent": 1}
+
+
+OFF_AND_ON_THE_GRID = [
+    (15, "America/New_York", "2025-01-15 12:07 -0500", "2025-01-15 12:15 -0500"),
+    (15, "Asia/Kathmandu", "2025-01-15 12:10 +0545", "2025-01-15 12:15 +0545"),
+    (30, "America/New_York", "2025-01-15 12:15 -0500", "2025-01-15 12:30 -0500"),
+    (30, "Asia/Kathmandu", "2025-01-15 12:15 +0545", "2025-01-15 12:30 +0545"),
+    (60, "America/New_York", "2025-01-15 12:30 -0500", "2025-01-15 12:00 -0500"),
+    (60, "Asia/Kolkata", "2025-01-15 12:30 +0530", "2025-01-15 12:00 +0530"),
+    (60, "America/St_Johns", "2025-07-15 12:30 -0230", "2025-07-15 12:00 -0230"),
+    (1440, "America/New_York", "2025-01-15 01:00 -0500", "2025-01-15 00:00 -0500"),
+    (1440, "America/New_York", "2025-03-09 01:00 -0500", "2025-03-09 00:00 -0500"),
+    (1440, "America/New_York", "2025-11-02 01:00 -0400", "2025-11-02 00:00 -0400"),
+    (1440, "Asia/Kolkata", "2025-01-15 00:30 +0530", "2025-01-15 00:00 +0530"),
+]
+
+
+@pytest.mark.parametrize(("length_min", "zone", "off", "on"), OFF_AND_ON_THE_GRID)
+@pytest.mark.parametrize("clock_change", ["I", "II"])
+def test_a_read_beside_the_grid_is_held_back_and_the_rest_passes_the_checker(
+    tmp_path: Path, length_min: int, zone: str, off: str, on: str, clock_change: str
+) -> None:
+    rules, delivery = profile(clock_change=clock_change), contract(length_min=length_min)
+    reads = [Read(local(start), length_min=length_min, zone=zone) for start in (off, on)]
+
+    written = write(tmp_path, reads, rules, delivery)
+
+    assert (written.left_out, written.totals.rows) == ({"off_grid": 1}, 1)
+    assert len(rows(written.files[0].path)) == 1
+    report = check_interval_file(written.files[0].path, rules, written.zones, length_min=length_min)
+    assert report.blocking == ()
+
+
+@pytest.mark.parametrize(("length_min", "count"), [(15, 100), (30, 50), (60, 25)])
+@pytest.mark.parametrize("zone", ["America/New_York", "America/St_Johns", "Asia/Kathmandu"])
+def test_no_read_on_the_grid_is_held_back_around_the_clock_changes(
+    tmp_path: Path, length_min: int, count: int, zone: str
+) -> None:
+    mornings = [datetime(2025, month, day, tzinfo=ZoneInfo(zone)) for month, day in ((3, 9), (4, 6), (10, 5), (11, 2))]
+    reads = [
+        Read(m.astimezone(UTC) + timedelta(minutes=length_min * n), length_min=length_min, zone=zone)
+        for m in mornings
+        for n in range(count)
+    ]
+
+    assert write(tmp_path, reads, delivery=contract(length_min=length_min)).left_out == {}
 
 
 def test_nothing_to_send_writes_no_file(tmp_path: Path) -> None:

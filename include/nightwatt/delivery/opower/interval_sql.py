@@ -19,6 +19,8 @@ from nightwatt.errors import TerminalError
 
 _HERE = Path(__file__).parent
 DAY_MINUTES = 1440
+EVERY_ZONES_GRID_MIN = 15
+"""Offsets from UTC are multiples of this, so reads of a length that divides it have the same grid everywhere."""
 
 
 def template(name: str, **expressions: str) -> str:
@@ -81,10 +83,28 @@ def code_case(column: str, values: Mapping[str, str | None], blank: str | None =
     return f"case {column} {branches}{tail} end" if branches else "null::varchar"
 
 
-def verdict_sql(profile: IntervalProfile) -> str:
-    """Return an expression that says `send`, or why an amount is held back."""
+def off_grid_sql(zones: Mapping[str, Sequence[Period]], length_min: int, convention: str) -> str:
+    """Return a condition: the end label, in local time, is no multiple of the length (of a day: not midnight).
+
+    Integers on the instant itself wherever no offset in force can move the grid, as with hours in most zones.
+    """
+    offsets = {p.offset_seconds for stretches in zones.values() for p in stretches}
+    if all(offset % (length_min * 60) == 0 for offset in offsets):
+        return f"epoch_us(interval_start_at) % {length_min * 60_000_000} <> 0"
+    end = f"(interval_start_at + ({length_sql(zones, length_min)}))"
+    offset = offset_case(zones, end, None, convention)
+    return f"(epoch_us({end}) + ({offset})::bigint * 1000000) % {length_min * 60_000_000} <> 0"
+
+
+def verdict_sql(profile: IntervalProfile, off_grid: str = "false") -> str:
+    """Return an expression that says `send`, or why an amount is held back.
+
+    Args:
+        profile: the partner's word.
+        off_grid: condition from `off_grid_sql`. The partner refuses a whole file for one such read.
+    """
     rules = profile.number
-    branches = ["when value is null then 'missing'"]
+    branches = ["when value is null then 'missing'", f"when {off_grid} then 'off_grid'"]
     if not rules.negative_enabled:
         branches.append("when value < 0 then 'negative'")
     branches.append(f"when abs(value) > {rules.maximum} then 'too_large'")

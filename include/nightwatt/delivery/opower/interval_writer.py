@@ -121,6 +121,7 @@ class _Job:
     profile: IntervalProfile
     selection: Selection
     sent: tuple[_Group, ...]
+    verdict: str  # SQL
 
     def parameters(self) -> dict[str, Any]:
         """Return the values to bind, with the local days that hold anything to send."""
@@ -159,7 +160,8 @@ def write_interval_files(
         TerminalError: `delivery.unmapped_value`, `delivery.channels_collapse`: the profile cannot express
             what the warehouse holds. Nothing is dropped silently; `left_out` counts what is held back.
     """
-    groups = _groups(con, profile, selection)
+    verdict = sql.verdict_sql(profile, _off_grid(con, profile, selection))
+    groups = _groups(con, verdict, selection)
     _check_mapped(profile, groups)
     sent = [g for g in groups if _reason(profile, g) is None]
     left_out: Counter[str] = Counter()
@@ -168,7 +170,7 @@ def write_interval_files(
             left_out[reason] += g.reads
     if not sent:
         return Written((), Totals(0, 0, {}, None, None), (), dict(left_out))
-    files, service_points = _write(con, _Job(delivery, profile, selection, tuple(sent)), folder, stamp)
+    files, service_points = _write(con, _Job(delivery, profile, selection, tuple(sent), verdict), folder, stamp)
     return Written(
         files=tuple(files),
         totals=_totals(profile, sent, service_points),
@@ -178,8 +180,18 @@ def write_interval_files(
     )
 
 
-def _groups(con: duckdb.DuckDBPyConnection, profile: IntervalProfile, selection: Selection) -> list[_Group]:
-    statement = sql.template("interval_groups.sql", verdict=sql.verdict_sql(profile), of_feeds=selection.of_feeds())
+def _off_grid(con: duckdb.DuckDBPyConnection, profile: IntervalProfile, selection: Selection) -> str:
+    """Return the SQL condition for reads beside the grid; the zones are looked up only where they matter."""
+    zones: dict[str, list[sql.Period]] = {}
+    if sql.EVERY_ZONES_GRID_MIN % selection.length_min:
+        statement = sql.template("interval_zones.sql", of_feeds=selection.of_feeds())
+        found = con.execute(statement, selection.parameters()).fetchall()
+        zones = {zone: sql.periods(zone, first, last) for zone, first, last in found}
+    return sql.off_grid_sql(zones, selection.length_min, profile.time.clock_change)
+
+
+def _groups(con: duckdb.DuckDBPyConnection, verdict: str, selection: Selection) -> list[_Group]:
+    statement = sql.template("interval_groups.sql", verdict=verdict, of_feeds=selection.of_feeds())
     return [_Group(*row) for row in con.execute(statement, selection.parameters()).fetchall()]
 
 
@@ -229,8 +241,8 @@ def _reason(profile: IntervalProfile, group: _Group) -> str | None:
     return None
 
 
-def _is_sent(profile: IntervalProfile) -> str:
-    parts = [f"{sql.verdict_sql(profile)} = 'send'"]
+def _is_sent(profile: IntervalProfile, verdict: str) -> str:
+    parts = [f"{verdict} = 'send'"]
     for name in ("unit", "channel", "quality"):
         column = _column(profile, name)
         parts.append(f"({sql.code_case(name, column.map or {}, column.blank)}) is not null")
@@ -285,7 +297,9 @@ def _write(con: duckdb.DuckDBPyConnection, job: _Job, folder: Path, stamp: datet
 
 def _chunks(con: duckdb.DuckDBPyConnection, job: _Job, limit: int) -> list[_Chunk]:
     """Cut the service points into ranges, an eighth of the size limit at most, so that files fill up."""
-    statement = sql.template("interval_chunks.sql", is_sent=_is_sent(job.profile), of_feeds=job.selection.of_feeds())
+    statement = sql.template(
+        "interval_chunks.sql", is_sent=_is_sent(job.profile, job.verdict), of_feeds=job.selection.of_feeds()
+    )
     chunk_reads = max(1, min(CHUNK_READS, limit // (8 * _OTHER_BYTES)))
     bound = job.parameters() | {"chunk_reads": chunk_reads, "other_bytes": _OTHER_BYTES}
     return [_Chunk(*row) for row in con.execute(statement, bound).fetchall()]
@@ -308,7 +322,7 @@ def _rows_statement(job: _Job, clean: bool) -> str:
         codes[name] = sql.code_case(name, column.map or {}, column.blank)
     return sql.template(
         "interval_rows.sql",
-        is_sent=_is_sent(profile),
+        is_sent=_is_sent(profile, job.verdict),
         of_feeds=job.selection.of_feeds(),
         length=sql.length_sql(zones, job.selection.length_min),
         offset_seconds=sql.offset_case(zones, "end_at", None, convention),

@@ -1,0 +1,16 @@
+-- The zones of a selection and the time it spans in each.
+select
+    zone,
+    min(interval_start_at) as first_start_at,
+    max(interval_start_at) as last_start_at
+from fct_interval_reads
+where
+    commodity = $commodity
+    and interval_min = $length_min
+    and load_sequence > $since
+    and load_sequence <= $through
+    and {of_feeds}
+    and service_point_id is not null
+    and zone is not null
+group by zone
+order by zone
