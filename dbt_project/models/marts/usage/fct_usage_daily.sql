@@ -66,12 +66,33 @@ rolled_up as (
     group by service_point_id, channel, usage_date, unit
 ),
 
+-- A day whose unit changed has a row for each unit. What nobody stamped is expected once, by the unit that holds more
+-- of the day, so that the rows together expect the day.
+shared_days as (
+    select
+        service_point_id,
+        channel,
+        usage_date,
+        max(row(stamped_min, unit)) as main_unit,
+        min(shortest_min) as shortest_min,
+        sum(stamped_min) as stamped_min
+    from rolled_up
+    group by service_point_id, channel, usage_date
+    having count(*) > 1
+),
+
 -- A day of one interval length expects day / length. Where the length changed during the day, the rows there are plus
 -- what the rest of the day holds at the shorter length.
 expected as (
     select
         rolled_up.*,
         case
+            when shared_days.main_unit[2] <> rolled_up.unit
+                then rolled_up.rows_stamped
+            when shared_days.main_unit[2] = rolled_up.unit
+                then
+                    rolled_up.rows_stamped
+                    + greatest(local_days.minutes - shared_days.stamped_min, 0) // shared_days.shortest_min
             when rolled_up.shortest_min = rolled_up.longest_min
                 then local_days.minutes // rolled_up.shortest_min
             else
@@ -83,6 +104,11 @@ expected as (
         on
             rolled_up.zone = local_days.zone
             and rolled_up.usage_date = local_days.local_date
+    left join shared_days
+        on
+            rolled_up.service_point_id = shared_days.service_point_id
+            and rolled_up.channel = shared_days.channel
+            and rolled_up.usage_date = shared_days.usage_date
 ),
 
 final as (
