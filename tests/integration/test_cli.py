@@ -149,3 +149,14 @@ def test_two_homes_live_side_by_side(home: Path, tmp_path: Path) -> None:
     error = refused("--home", str(tmp_path / "other"), "sql", "select 1")
     assert error.code == "publish.none"
     assert not list((tmp_path / "other").glob("published/*"))
+
+
+def test_a_mistyped_domain_builds_and_publishes_nothing(home: Path) -> None:
+    assert refused("build", "biling").code == "build.unknown_domain"
+    assert refused("publish", "biling").code == "build.unknown_domain"
+
+
+def test_naming_a_file_that_is_not_there_is_an_error(home: Path) -> None:
+    result = CliRunner().invoke(app, ["load", "mdm_interval_gas", "/no/such/file.csv"])
+    assert result.exit_code == 1
+    assert "[file.absent] there is no file file.csv" in result.output

@@ -130,6 +130,8 @@ def receive(
 
 
 def _named(path: Path, feed: Feed) -> Candidate:
+    if not path.exists() and not path.is_symlink():
+        raise TerminalError("file.absent", f"there is no file {shown(path.name)}", "check the path")
     matched = match_name(feed.arrival.pattern, path.name)
     if matched is None:
         example = example_name(feed.arrival.pattern, date(2026, 3, 9))
@@ -140,7 +142,7 @@ def _named(path: Path, feed: Feed) -> Candidate:
         )
     entry = LocalFolder(path.parent).entry(path.name)
     if entry is None:
-        raise TerminalError("file.absent", f"there is no file {path}", "check the path")
+        raise TerminalError("file.absent", f"{shown(path.name)} went away", "check the path")
     if entry.fault:
         raise entry.fault
     return Candidate(entry, matched.business_date, matched.part)

@@ -37,7 +37,8 @@ def render(report: NightReport, console: Console) -> None:
     """Print one night: feeds, rejects, published tables, deliveries, deadlines, what to try next."""
     zone = ZoneInfo(report.zone)
     now = report.now.astimezone(zone)
-    console.print(f"\n[bold]Night of {report.business_date:%A %d %B %Y}[/bold]   {now:%H:%M} {report.zone}\n")
+    clock = f"{now:%H:%M}" if now.date() == report.business_date else f"seen {now:%Y-%m-%d %H:%M}"
+    console.print(f"\n[bold]Night of {report.business_date:%A %d %B %Y}[/bold]   {clock} {report.zone}\n")
     _feeds(report, console)
     _rejects(report, console)
     _published(report, console)

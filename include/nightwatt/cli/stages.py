@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 Day = Annotated[datetime | None, typer.Option("--date", formats=["%Y-%m-%d"], help="Business date; today's otherwise.")]
 Catalog = Annotated[Path | None, typer.Option(help="Catalog folder of your own.")]
-Domain = Annotated[str | None, typer.Argument(help="billing or usage; both otherwise.")]
+Domain = Annotated[str | None, typer.Argument(help="billing or usage; both otherwise.")]  # checked by the stage
 
 
 def _day(platform: Platform, given: datetime | None) -> date:
@@ -66,6 +66,8 @@ def load(
                 f"reads store version {merged.version}: {merged.inserted:,} new, {merged.updated:,} corrected, "
                 f"{merged.unchanged:,} unchanged"
             )
+        if files and arrived.refused:
+            raise typer.Exit(1)
 
 
 def build(

@@ -6,6 +6,7 @@ here: finding and loading the files (`catalog.py`) or turning a contract into SQ
 
 from __future__ import annotations
 
+import re
 from datetime import time
 from decimal import Decimal
 from enum import StrEnum
@@ -172,6 +173,8 @@ class Format(_Strict):
     def _signs_differ(self) -> Self:
         if self.decimal_sign == self.thousands_sign:
             raise ValueError("decimal_sign and thousands_sign are the same; one of them must change")
+        if self.delimiter == self.decimal_sign and self.quote is None:
+            raise ValueError("the delimiter is also the decimal sign, and nothing is quoted; one of them must change")
         if self.quote == self.delimiter:
             raise ValueError("quote and delimiter are the same; one of them must change")
         return self
@@ -186,6 +189,23 @@ READ_FIELDS = frozenset(
 )  # fmt: skip
 """What a column of an `interval_read` feed can be."""
 
+READ_TYPES = {
+    "stamp": "timestamp", "stamp_date": "date", "stamp_time": "time", "last_updated_at": "timestamp",
+    "value": "decimal",
+}  # fmt: skip
+"""The types that some of them must have."""
+
+UNITS = frozenset({"kWh", "kvarh", "therm", "ccf", "m3"})
+"""Canonical units."""
+
+_DIRECTIVES = re.compile(r"%-?[aAbBcdfgGHIjmMnpSuUVwWxXyYzZ%]")
+
+
+def _known_directives(form: str | None) -> str | None:
+    if form and "%" in _DIRECTIVES.sub("", form):
+        raise ValueError(f"{form!r} has a directive that is not known; write dates like %Y-%m-%d %H:%M:%S")
+    return form
+
 
 class Column(_Strict):
     """One column of the file, in file order. A column without `field` is read past."""
@@ -193,7 +213,9 @@ class Column(_Strict):
     name: str = Field(description="the header's text; `{slot}` in it stands for the slot number of a wide row")
     field: Identifier | None = Field(None, description="canonical field (interval_read) or lake column (table)")
     type: Literal["text", "integer", "decimal", "date", "time", "timestamp"] = "text"
-    format: str | None = Field(None, description="strptime form of a date, time or timestamp; ISO otherwise")
+    format: Annotated[str | None, AfterValidator(_known_directives)] = Field(
+        None, description="strptime form of a date, time or timestamp; ISO otherwise"
+    )
     zone: ZoneName = Field("UTC", description="zone of a timestamp that is not the interval's own stamp")
     scale: int = Field(8, ge=0, le=8, description="digits after the decimal sign that a decimal may carry")
     required: bool = Field(False, description="blank makes the row a reject")
@@ -372,6 +394,9 @@ class Feed(_Strict):
             self._check_reads(set(fields))
         else:
             self._check_table(fields)
+        names = self.file_columns
+        if doubled := sorted({n for n in names if names.count(n) > 1}):
+            raise ValueError(f"columns {doubled} are named twice; a file's columns have different names")
         if self.absence == "close" and self.mode != "full":
             raise ValueError("absence: close needs mode: full; a delta file says nothing about the rows it leaves out")
         return self
@@ -408,9 +433,32 @@ class Feed(_Strict):
             ):
                 if own is None and shared is None:
                     raise ValueError(f"column {c.name} has no {name}; give it one, or `interval.{name}` for all")
+        self._check_once([c.field for c in self.columns if c.field] + list(self.constants))
         if missing := needs - fields:
             raise ValueError(f"an interval read feed needs columns with the fields {sorted(missing)}")
         self._check_stamp(fields)
+
+    def _check_once(self, fields: list[str]) -> None:
+        """A second column of a field would be read past without a word."""
+        assert self.interval is not None  # noqa: S101  (checked by the caller)
+        doubled = {f for f in fields if f != "value" and fields.count(f) > 1}
+        if doubled:
+            raise ValueError(f"fields {sorted(doubled)} are given twice")
+        channels = [c.channel for c in self.columns if c.field == "value"]
+        if len(channels) != len(set(channels)):
+            raise ValueError("several value columns need a `channel` each, and different ones")
+        for c in self.columns:
+            wanted = READ_TYPES.get(c.field or "")
+            if wanted and c.type != wanted:
+                raise ValueError(f"column {c.name}: field {c.field} needs type {wanted}, not {c.type}")
+        if self.interval.length_min and 1440 % self.interval.length_min:
+            raise ValueError(f"length_min: {self.interval.length_min} minutes do not divide a day")
+        codes = self.interval.unit
+        units = {c.unit for c in self.columns if c.unit} | (
+            {codes.constant, codes.blank, *codes.map.values()} if codes else set()
+        )
+        if unknown := sorted(units - UNITS - {None}, key=str):
+            raise ValueError(f"{unknown} are not canonical units; known are {sorted(UNITS)}")
 
     def _check_stamp(self, fields: set[str]) -> None:
         wide = any(c.slots and c.field == "value" for c in self.columns)

@@ -34,7 +34,7 @@ class FeedNight:
 
 @dataclass(frozen=True)
 class RejectReason:
-    """Open rejects of one feed and night for one reason."""
+    """Open rejects of one file of a night for one reason."""
 
     feed: str
     code: str
@@ -72,19 +72,23 @@ def feeds_of_night(session: Session, business_date: date) -> list[FeedNight]:
 
 
 def reject_reasons(session: Session, business_date: date) -> list[RejectReason]:
-    """Return why lines of a business date are put aside, most lines first within a feed."""
+    """Return why lines of a business date are put aside, by file, most lines first; superseded files left out."""
     rows = session.execute(
         select(
             Receipt.feed,
             RejectSummary.code,
             RejectSummary.column_name,
             func.sum(RejectSummary.open_lines),
-            func.min(Receipt.id),
+            Receipt.id,
         )
         .join(Receipt, Receipt.id == RejectSummary.receipt_id)
-        .where(Receipt.business_date == business_date, RejectSummary.open_lines > 0)
-        .group_by(Receipt.feed, RejectSummary.code, RejectSummary.column_name)
-        .order_by(Receipt.feed, func.sum(RejectSummary.open_lines).desc(), RejectSummary.code)
+        .where(
+            Receipt.business_date == business_date,
+            Receipt.superseded_by_id.is_(None),
+            RejectSummary.open_lines > 0,
+        )
+        .group_by(Receipt.feed, Receipt.id, RejectSummary.code, RejectSummary.column_name)
+        .order_by(Receipt.feed, Receipt.id, func.sum(RejectSummary.open_lines).desc(), RejectSummary.code)
     )
     return [RejectReason(*values) for values in cast("Iterable[tuple[Any, ...]]", rows)]
 

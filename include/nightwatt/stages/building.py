@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 
 from nightwatt import warehouse
 from nightwatt.contracts.feed import Feed
+from nightwatt.errors import TerminalError
 from nightwatt.intake.tables import lake_columns
 from nightwatt.ledger import loads
 from nightwatt.reads import StoreVersion
@@ -57,9 +58,21 @@ class PublishSummary:
         return asdict(self) | {"as_of": self.as_of.isoformat()}
 
 
+DOMAINS = ("billing", "usage")
+"""What can be built and published."""
+
+
+def _known(domain: str) -> str:
+    if domain not in DOMAINS:
+        raise TerminalError(
+            "build.unknown_domain", f"there is no domain {domain!r}", f"name one of {', '.join(DOMAINS)}"
+        )
+    return domain
+
+
 def build(platform: Platform, domain: str, *, full_refresh: bool = False) -> BuildSummary:
     """Bring a domain's models up to date with everything that is settled."""
-    with platform.ledger.run("build", domain, None, platform.started_by):
+    with platform.ledger.run("build", _known(domain), None, platform.started_by):
         inputs = build_inputs(platform)
         result = warehouse.build(domain, inputs, platform.settings, platform.ledger, full_refresh=full_refresh)
     return BuildSummary(
@@ -76,7 +89,7 @@ def build(platform: Platform, domain: str, *, full_refresh: bool = False) -> Bui
 
 def publish(platform: Platform, domain: str, as_of: date) -> PublishSummary:
     """Let readers see what was built; if checks fail they keep what they have."""
-    with platform.ledger.run("publish", domain, as_of, platform.started_by):
+    with platform.ledger.run("publish", _known(domain), as_of, platform.started_by):
         result = warehouse.publish(
             domain,
             as_of,

@@ -181,7 +181,9 @@ def merge_reads(platform: Platform) -> MergeSummary:
     feeds = read_feeds(platform)
     with platform.ledger.run("merge", "reads", None, platform.started_by):
         with platform.ledger.read() as session:
-            pending = [load for load, _ in loads.done(session, feeds) if load.store_version is None]
+            unmerged = [(load, receipt) for load, receipt in loads.done(session, feeds) if load.store_version is None]
+        pending = [load for load, _ in unmerged]
+        night = max((receipt.business_date for _, receipt in unmerged), default=None)
         current = platform.store.current()
         _refuse_older_ledger(platform, current)
         held = set(current.loads) if current else set()
@@ -194,7 +196,7 @@ def merge_reads(platform: Platform) -> MergeSummary:
                 result.version, len(fresh), result.inserted, result.updated, result.unchanged, result.conflicts
             )
         if pending:
-            _enter_merge(platform, [load.sequence for load in pending], summary)
+            _enter_merge(platform, [load.sequence for load in pending], summary, night)
     return summary
 
 
@@ -208,7 +210,7 @@ def rebuild_reads(platform: Platform) -> MergeSummary:
         summary = MergeSummary(
             result.version, len(finished), result.inserted, result.updated, result.unchanged, result.conflicts
         )
-        _enter_merge(platform, [load.sequence for load in finished], summary)
+        _enter_merge(platform, [load.sequence for load in finished], summary, None)
     return summary
 
 
@@ -224,7 +226,7 @@ def _refuse_older_ledger(platform: Platform, current: StoreVersion | None) -> No
         )
 
 
-def _enter_merge(platform: Platform, sequences: Sequence[int], summary: MergeSummary) -> None:
+def _enter_merge(platform: Platform, sequences: Sequence[int], summary: MergeSummary, night: date | None) -> None:
     with platform.ledger.write() as session:
         loads.set_store_version(session, sequences, summary.version)
         if summary.conflicts:
@@ -237,7 +239,7 @@ def _enter_merge(platform: Platform, sequences: Sequence[int], summary: MergeSum
                 "the fixed tie-break decided",
                 evidence={"conflicts": summary.conflicts, "store_version": summary.version},
             )
-            checks.record(session, [finding], platform.business_date(), platform.clock())
+            checks.record(session, [finding], night, platform.clock())
 
 
 def replay_rejects(platform: Platform, receipt_id: int, fixed: Path | None = None) -> LoadResult:
