@@ -48,7 +48,7 @@ arrival:
   wholeness: {rule: manifest, pattern: "reads_{business_date:%y%j}.json"}
   min_files: 2
   max_files: 16
-format: {compression: zip, header: false, decimal_sign: ",", thousands_sign: "."}
+format: {compression: zip, header: false, delimiter: ";", decimal_sign: ",", thousands_sign: "."}
 columns:
   - {name: SP, field: service_point_id, required: true}
   - {name: MTR, field: meter_id}
