@@ -393,7 +393,7 @@ FAULTS = {
     "a flag clock without its column": (
         LONG_READS,
         "field: repeated_flag",
-        "field: quality_code",
+        "field: utc_offset",
         "(whole contract)",
         "repeated_hour: flag needs",
         "correct",
