@@ -80,7 +80,7 @@ def first_event(trigger: FeedArrivedTrigger) -> dict[str, Any]:
 
     async def run() -> dict[str, Any]:
         event = await anext(trigger.run())
-        return dict(event.payload)  # type: ignore[call-overload]
+        return dict(event.payload)
 
     return asyncio.run(run())
 

@@ -114,7 +114,7 @@ def test_every_feed_is_waited_for_and_loaded_before_the_build(bag: DagBag) -> No
 
 def test_the_deliveries_listen_to_the_publication_of_usage(bag: DagBag) -> None:
     rung = bag.dags["usage_daily"].get_task("publish_marts").outlets
-    heard = bag.dags["opower_interval_delivery"].timetable.asset_condition  # type: ignore[attr-defined]
+    heard = bag.dags["opower_interval_delivery"].timetable.asset_condition
     assert [asset.name for asset in rung] == ["published_usage"]
     assert heard.name == "published_usage"
 
@@ -130,8 +130,8 @@ def test_the_deliveries_listen_to_the_publication_of_usage(bag: DagBag) -> None:
 def test_a_dag_owes_what_it_produces_by_a_local_time(bag: DagBag, dag_id: str, deadlines: dict[str, str]) -> None:
     alerts = bag.dags[dag_id].deadline
     assert alerts
-    assert {a.callback.kwargs["subject"]: a.reference.at for a in alerts} == deadlines  # type: ignore[attr-defined]
-    assert {a.reference.tz for a in alerts} == {"America/New_York"}  # type: ignore[attr-defined]
+    assert {a.callback.kwargs["subject"]: a.reference.at for a in alerts} == deadlines
+    assert {a.reference.tz for a in alerts} == {"America/New_York"}
     assert all(a.interval == timedelta(0) for a in alerts)
     assert all(re.fullmatch(r"nightwatt_airflow\.callbacks\.\w+", a.callback.path) for a in alerts)
 
@@ -153,7 +153,7 @@ def test_schedules_follow_the_wall_clock_over_clock_changes(bag: DagBag) -> None
     dag = bag.dags["billing_nightly"]
     timetable = DagSerialization.from_dict(DagSerialization.to_dict(dag)).timetable
     run, due = None, []
-    while not due or due[-1].date() < dag.start_date.date() + timedelta(days=400):  # type: ignore[union-attr]
+    while not due or due[-1].date() < dag.start_date.date() + timedelta(days=400):
         info = timetable.next_dagrun_info(
             last_automated_data_interval=run, restriction=TimeRestriction(dag.start_date, None, catchup=True)
         )

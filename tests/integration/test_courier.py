@@ -191,7 +191,7 @@ def test_a_partner_that_consumes_at_once_gets_the_file_once(start: Callable[...,
     partner = start(partners.Consuming)
 
     assert [run(home).outcome, run(home).outcome] == [Outcome.SENT, Outcome.ALREADY]
-    assert len(partner.kind.taken) == 1  # type: ignore[attr-defined]
+    assert len(partner.kind.taken) == 1
 
 
 def test_a_file_of_other_size_under_the_final_name_is_never_overwritten(

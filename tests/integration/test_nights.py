@@ -160,7 +160,8 @@ def test_the_partner_ends_in_the_utilitys_state(nights: tuple[Settings, Path], t
 def test_a_night_sends_only_what_changed(nights: tuple[Settings, Path]) -> None:
     settings, _ = nights
     sent = len(ask(settings, "SELECT file_name FROM ops_deliveries"))
-    with Platform.open("test", settings) as platform:
+    with Platform.open("test", settings) as platform, pytest.MonkeyPatch.context() as patch:
+        patch.delenv("NIGHTWATT_SFTP_OPOWER_HOST")  # what was sent is known without asking the partner
         again = [stages.deliver(platform, delivery, NIGHTS[-1]) for delivery in DELIVERIES]
         rows = [f.rows for f in again[0].files]
     assert [a.outcome for a in again] == ["already", "already"]

@@ -143,7 +143,7 @@ def check_files(store: ReadsStore) -> list[Row]:
 def test_merging_in_any_order_and_split_equals_a_rebuild_and_a_plain_maximum(history: list[list[list[Row]]]) -> None:
     """State, counts and touched keys of every step are those of a plain computation; so is a rebuild."""
     with tempfile.TemporaryDirectory() as folder:
-        home = Settings(home=Path(folder))  # type: ignore[call-arg]
+        home = Settings(home=Path(folder))
         store = ReadsStore(home.reads, home, rows_per_file=5)
         lake: list[Row] = []
         files: list[Path] = []
@@ -180,7 +180,7 @@ def test_merging_in_any_order_and_split_equals_a_rebuild_and_a_plain_maximum(his
 def test_loads_merged_one_by_one_in_order_equal_a_rebuild_to_the_last_column(history: list[list[list[Row]]]) -> None:
     """Also receipt and load of every read agree, where no two rows of it contradict each other."""
     with tempfile.TemporaryDirectory() as folder:
-        home = Settings(home=Path(folder))  # type: ignore[call-arg]
+        home = Settings(home=Path(folder))
         by_load: dict[int, list[Row]] = {}
         said: dict[tuple[Any, ...], Row] = {}
         for row in (r for loads in history for load in loads for r in load):
@@ -193,14 +193,14 @@ def test_loads_merged_one_by_one_in_order_equal_a_rebuild_to_the_last_column(his
             files.append(write(home.lake / f"{sequence}.parquet", by_load[sequence]))
             store.merge(files[-1:], [sequence])
         if files:
-            one_by_one = rows_of(store.current().files)  # type: ignore[union-attr]
+            one_by_one = rows_of(store.current().files)
             store.rebuild(files, sorted(by_load))
-            assert full(rows_of(store.current().files)) == full(one_by_one)  # type: ignore[union-attr]
+            assert full(rows_of(store.current().files)) == full(one_by_one)
 
 
 def test_a_million_rows_merge_to_what_arg_max_gives(tmp_path: Path) -> None:
     """Enough rows for many vectors, row groups and id ranges: the streaming rule relies on row order."""
-    home = Settings(home=tmp_path, memory_limit="1GB")  # type: ignore[call-arg]
+    home = Settings(home=tmp_path, memory_limit="1GB")
     home.lake.mkdir(parents=True)
     with duckdb.connect() as con:
         con.execute(
@@ -245,7 +245,7 @@ def test_a_million_rows_merge_to_what_arg_max_gives(tmp_path: Path) -> None:
 
 def test_thirteen_months_of_few_meters_merge_in_one_go(tmp_path: Path) -> None:
     """Many read dates cost a batch, not a statement each."""
-    home = Settings(home=tmp_path)  # type: ignore[call-arg]
+    home = Settings(home=tmp_path)
     lake = [read(1, interval_start_at=NOON + timedelta(days=n, hours=h)) for n in range(400) for h in range(3)]
     store = ReadsStore(home.reads, home)
     store.merge([write(home.lake / "1.parquet", lake)], [1])

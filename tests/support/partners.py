@@ -70,7 +70,7 @@ class Stalling(Counting):
         try:
             await asyncio.sleep(20)
         except asyncio.CancelledError:
-            file_obj.close()  # type: ignore[attr-defined]
+            file_obj.close()
             raise
         return super().write(file_obj, offset, data)
 

@@ -107,9 +107,13 @@ def deliver(
     """
     task = _Task(delivery, load_profile(delivery.profile), settings, ledger, publication, business_date)
     remote_folder = _remote_folder(delivery, task.profile)
+    with ledger.read() as session:
+        last = sendings.last_delivered(session, delivery.delivery)
+        is_drained = not sendings.unfinished(session, delivery.delivery)
+    if is_drained and last is not None and last.through_sequence >= publication.through_sequence:
+        return _nothing_to_do(task, (), last)  # before the partner's address is asked for: nobody is called
     if connect is None:
-        address = connection_settings(delivery.destination.connection)
-        connect = partial(open_remote, address)
+        connect = partial(open_remote, connection_settings(delivery.destination.connection))
     with outbox.only_one(settings.outbox, delivery.delivery):
         courier = Courier(ledger, connect, at)
         receipts = _drain(task, courier)

@@ -28,7 +28,7 @@ def check(folder: Path, text: str | bytes, name: str = NAME, **options: object) 
     """Check a file of this text."""
     path = folder / name
     path.write_bytes(gzip.compress(text if isinstance(text, bytes) else text.encode()))
-    return check_interval_file(path, profile(), [NEW_YORK], **options)  # type: ignore[arg-type]
+    return check_interval_file(path, profile(), [NEW_YORK], **options)
 
 
 def lines(*rows: str, header: str = HEADER) -> str:

@@ -17,7 +17,7 @@ Merge = Callable[..., MergeResult]
 @pytest.fixture
 def home(tmp_path: Path) -> Settings:
     """A home of this test's own."""
-    return Settings(home=tmp_path)  # type: ignore[call-arg]
+    return Settings(home=tmp_path)
 
 
 @pytest.fixture

@@ -334,7 +334,7 @@ def test_the_same_input_gives_the_same_bytes(tmp_path: Path) -> None:
     """All but the time of making is determined by the lake."""
     content = []
     for name in ("a", "b"):
-        home = Settings(home=tmp_path / name)  # type: ignore[call-arg]
+        home = Settings(home=tmp_path / name)
         store = ReadsStore(home.reads, home, rows_per_file=3)
         lake = [read(1, service_point_id=f"{n % 5:04}", interval_start_at=NOON + timedelta(hours=n)) for n in range(50)]
         store.merge([write(home.lake / "1.parquet", lake)], [1])

@@ -98,5 +98,5 @@ def test_the_smallest_utility_can_be_written(tmp_path: Path, shares: float) -> N
 )
 def test_refuses_what_it_cannot_make(tmp_path: Path, night: date, how: dict[str, object]) -> None:
     with pytest.raises(TerminalError):
-        write_night(Utility(5), night, tmp_path, **how)  # type: ignore[arg-type]
+        write_night(Utility(5), night, tmp_path, **how)
     assert list(tmp_path.iterdir()) == []
