@@ -34,6 +34,8 @@ with `business_date`. A feed that will not come tonight is a decision for the ow
 **Runbook.** `docs/runbooks/` (by symptom).
 """
 
+settings = Settings()
+
 with DAG(
     dag_id="billing_nightly",
     description="CC&B extracts to published billing marts, by 06:00",
@@ -43,5 +45,5 @@ with DAG(
     default_args=task_defaults(owner="billing-data"),
     **dag_defaults(owes={"billing": DOMAIN_DEADLINES["billing"]}),
 ):
-    feeds = [take_in(feed) for feed in load_catalog(Settings().catalog).feeds_of("billing")]
+    feeds = [take_in(feed) for feed in load_catalog(settings.catalog, settings.systems).feeds_of("billing")]
     feeds >> build_marts("billing") >> publish_marts("billing")

@@ -34,7 +34,9 @@ the DAG with `business_date`; nothing old goes out by itself.
 **Runbook.** `docs/runbooks/` (by symptom).
 """
 
-deliveries = [d for d in load_catalog(Settings().catalog).deliveries.values() if d.partner == "opower"]
+settings = Settings()
+catalog = load_catalog(settings.catalog, settings.systems)
+deliveries = [d for d in catalog.deliveries.values() if d.partner == "opower"]
 
 if deliveries:
     with DAG(

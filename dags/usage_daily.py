@@ -35,6 +35,8 @@ with `business_date`.
 **Runbook.** `docs/runbooks/` (by symptom).
 """
 
+settings = Settings()
+
 with DAG(
     dag_id="usage_daily",
     description="MDM interval files to published usage marts, by 07:00",
@@ -44,5 +46,5 @@ with DAG(
     default_args=task_defaults(owner="usage-data"),
     **dag_defaults(owes={"usage": DOMAIN_DEADLINES["usage"]}),
 ):
-    feeds = [take_in(feed) for feed in load_catalog(Settings().catalog).feeds_of("usage")]
+    feeds = [take_in(feed) for feed in load_catalog(settings.catalog, settings.systems).feeds_of("usage")]
     feeds >> merge_reads() >> build_marts("usage") >> publish_marts("usage")

@@ -9,12 +9,18 @@ from __future__ import annotations
 
 from functools import cached_property
 from pathlib import Path
+from typing import Annotated
 from zoneinfo import ZoneInfo
 
-from pydantic import AwareDatetime, Field
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import AwareDatetime, BeforeValidator, Field
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 PROJECT_ROOT = Path(__file__).resolve().parents[2]
+
+
+def _listed(names: object) -> object:
+    """Read `a, b` as the two names it is."""
+    return tuple(n for n in map(str.strip, names.split(",")) if n) if isinstance(names, str) else names
 
 
 class Settings(BaseSettings):
@@ -25,6 +31,11 @@ class Settings(BaseSettings):
     home: Path = Field(PROJECT_ROOT / "var", description="everything NightWatt writes lies under this folder")
     zone: str = Field("America/New_York", description="the utility's time zone (IANA name)")
     catalog: Path | None = Field(None, description="catalog folder of one's own; the packaged one otherwise")
+    systems: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_listed)] = Field(
+        ("ccb", "mdm"),
+        min_length=1,
+        description="the source systems in use, separated by commas; the catalog's feeds of others are not waited for",
+    )
     dbt_project: Path = Field(PROJECT_ROOT / "dbt_project", description="the dbt project folder")
     ledger_url: str | None = Field(None, description="SQLAlchemy address; SQLite under the home otherwise")
     memory_limit: str = Field(

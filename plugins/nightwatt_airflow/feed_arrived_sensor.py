@@ -91,7 +91,8 @@ class FeedArrivedSensor(BaseSensorOperator):
         return {"feed": self.feed, "arrived": answer["arrived"], "expected_at_least": answer["expected_at_least"]}
 
     def _contract(self) -> Feed:
-        return load_catalog(Settings().catalog).feed(self.feed)
+        settings = Settings()
+        return load_catalog(settings.catalog, settings.systems).feed(self.feed)
 
     def _give_up_at(self, feed: Feed, day: date) -> datetime:
         deadline = wall_instant(day, feed.deadlines.deadline, Settings().tz)

@@ -83,4 +83,6 @@ def _default(field: FieldInfo) -> str:
         return "must be set"
     if isinstance(value, Path):
         value = f"./{value.relative_to(PROJECT_ROOT)}"
+    if isinstance(value, tuple):
+        value = ",".join(value)
     return "" if value is None else code(value)

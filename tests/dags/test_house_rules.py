@@ -96,13 +96,15 @@ def test_the_writer_pool_has_one_slot(session: Any) -> None:
 
 def test_every_feed_is_waited_for_and_loaded_before_the_build(bag: DagBag) -> None:
     from nightwatt.contracts.catalog import load_catalog
+    from nightwatt.settings import Settings
 
+    catalog = load_catalog(systems=Settings().systems)
     for dag_id, domain, first in (
         ("billing_nightly", "billing", "build_marts"),
         ("usage_daily", "usage", "merge_reads"),
     ):
         dag = bag.dags[dag_id]
-        feeds = [feed.feed for feed in load_catalog().feeds_of(domain)]
+        feeds = [feed.feed for feed in catalog.feeds_of(domain)]
         assert feeds
         assert dag.get_task(first).upstream_task_ids == {f"{feed}.load_files" for feed in feeds}
         for feed in feeds:

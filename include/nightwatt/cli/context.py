@@ -48,7 +48,8 @@ class Context:
         """Return the catalog asked for."""
         from nightwatt.contracts.catalog import load_catalog
 
-        return load_catalog(self.catalog_folder or self.settings().catalog)
+        settings = self.settings()
+        return load_catalog(self.catalog_folder or settings.catalog, settings.systems)
 
     @contextmanager
     def platform(self, catalog_folder: Path | None = None) -> Iterator[Platform]:

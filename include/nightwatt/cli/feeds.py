@@ -20,7 +20,7 @@ app = typer.Typer(no_args_is_help=True)
 
 @app.command("list")
 def list_feeds(ctx: typer.Context) -> None:
-    """List every feed: what it brings, its files, its times."""
+    """List the feeds in use: what each brings, its files, its times."""
     context: Context = ctx.obj
     table = Table(box=None, pad_edge=False)
     for heading in ("feed", "brings", "files", "whole when", "expected", "deadline"):
@@ -57,7 +57,7 @@ def check(
     context: Context = ctx.obj
     if not files:
         catalog = context.catalog()
-        console.print(f"{len(catalog.feeds)} feeds and {len(catalog.deliveries)} deliveries are good")
+        console.print(f"{len(catalog.feeds)} feeds in use and {len(catalog.deliveries)} deliveries are good")
         return
     faults = [fault for path in files for fault in check_file(path)]
     for fault in faults:

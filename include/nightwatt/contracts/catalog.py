@@ -6,8 +6,8 @@ Does not belong here: the grammar itself (`feed.py`, `delivery.py`).
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Hashable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import lru_cache
 from itertools import zip_longest
 from pathlib import Path
@@ -43,15 +43,23 @@ class Catalog:
     """The contracts of one deployment, by name."""
 
     folder: Path
-    feeds: Mapping[str, Feed]
+    feeds: Mapping[str, Feed]  # of the systems in use
     deliveries: Mapping[str, Delivery]
+    idle: Mapping[str, Feed] = field(default_factory=dict)  # never waited for; the models find them without a row
 
     def feed(self, name: str) -> Feed:
         """Return a feed by name.
 
         Raises:
-            TerminalError: `catalog.unknown_feed`, naming the feeds there are.
+            TerminalError: `catalog.unknown_feed`, naming the feeds there are; `catalog.feed_not_used`.
         """
+        if name in self.idle:
+            raise TerminalError(
+                "catalog.feed_not_used",
+                f"feed {name} is not in use here",
+                f"if it should be: name its system, {self.idle[name].system}, in NIGHTWATT_SYSTEMS, "
+                f"and have its file in {self.folder / 'feeds'}",
+            )
         if name not in self.feeds:
             raise TerminalError(
                 "catalog.unknown_feed",
@@ -79,11 +87,17 @@ class Catalog:
         return [f for _, f in sorted(self.feeds.items()) if f.domain == domain]
 
 
-def load_catalog(folder: Path | None = None) -> Catalog:
+def load_catalog(folder: Path | None = None, systems: Collection[str] | None = None) -> Catalog:
     """Load and validate every contract of a folder (the packaged catalog by default).
 
+    Args:
+        folder: a catalog of one's own.
+        systems: which of the systems that the packaged catalog knows are in use; all otherwise. A system that only a
+            catalog of one's own knows is there to be used, and always is.
+
     Raises:
-        TerminalError: `catalog.absent`; `catalog.invalid`, listing every fault with file, key and remedy.
+        TerminalError: `catalog.absent`; `catalog.invalid`, listing every fault with file, key and remedy;
+            `catalog.unknown_system`.
     """
     folder = folder or PACKAGED
     if not folder.is_dir():
@@ -99,7 +113,26 @@ def load_catalog(folder: Path | None = None) -> Catalog:
             f"{len(faults)} fault(s) in {folder}:\n  " + "\n  ".join(map(str, faults)),
             "correct the files named; `nightwatt feeds check` looks again",
         )
-    return Catalog(folder, feeds, deliveries)
+    return _in_use(folder, feeds, deliveries, systems)
+
+
+def _in_use(
+    folder: Path, feeds: dict[str, Feed], deliveries: dict[str, Delivery], systems: Collection[str] | None
+) -> Catalog:
+    """Set apart what is not in use, and what only the packaged catalog has: the models read that too."""
+    packaged = feeds if folder == PACKAGED else _load_all(PACKAGED / "feeds", Feed, "feed")[0]
+    choosable = {f.system for f in packaged.values()}
+    known = choosable | {f.system for f in feeds.values()}
+    if unknown := sorted(set(systems or ()) - known):
+        raise TerminalError(
+            "catalog.unknown_system",
+            f"no feed comes from {', '.join(unknown)}",
+            f"name systems among {', '.join(sorted(known))} in NIGHTWATT_SYSTEMS",
+        )
+    unused = set() if systems is None else choosable - set(systems)
+    used = {name: f for name, f in feeds.items() if f.system not in unused}
+    idle = {name: f for name, f in {**packaged, **feeds}.items() if name not in used}
+    return Catalog(folder, used, deliveries, idle)
 
 
 def check_file(path: Path) -> list[Fault]:

@@ -111,6 +111,7 @@ def build_inputs(platform: Platform) -> BuildInputs:
         inputs = {
             name: _table_input(session, platform, feed, through[feed.domain]) for name, feed in sorted(tables.items())
         }
+        inputs |= {name: _no_rows(feed) for name, feed in platform.catalog.idle.items() if feed.entity == "table"}
         reads = _reads_input(session, platform, version) if version else None
     return BuildInputs(inputs, reads)
 
@@ -135,6 +136,11 @@ def _table_input(session: Session, platform: Platform, feed: Feed, through: int)
         through_sequence=max((load.sequence for load in settled), default=0),
         absence=feed.absence,
     )
+
+
+def _no_rows(feed: Feed) -> TableInput:
+    """Let the models of a system that is not in use find its relations, empty."""
+    return TableInput(columns=lake_columns(feed), files=(), domain=feed.domain, absence=feed.absence)
 
 
 def _reads_input(session: Session, platform: Platform, version: StoreVersion) -> StoreVersionInput:

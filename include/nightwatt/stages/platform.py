@@ -51,7 +51,7 @@ class Platform:
         if clock is None:
             clock = _running_clock(settings.clock_at) if settings.clock_at else utc_now
         settings.root.mkdir(parents=True, exist_ok=True)
-        catalog = load_catalog(catalog_folder or settings.catalog)
+        catalog = load_catalog(catalog_folder or settings.catalog, settings.systems)
         ledger = Ledger.open(settings.ledger_address, clock)
         try:
             yield cls(settings, catalog, ledger, ReadsStore(settings.reads, settings), clock, started_by)
