@@ -97,7 +97,7 @@ def _chain(home: Path) -> dict[str, Any]:
         timed("arrive", lambda: stages.arrive(platform, FEED, NIGHT))
         loaded = timed("load", lambda: stages.load(platform, FEED, NIGHT))
         merged = timed("merge reads", lambda: stages.merge_reads(platform))
-        timed("build", lambda: stages.build(platform, "usage"))
+        timed("build", lambda: stages.build(platform, "usage", NIGHT))
         timed("publish", lambda: stages.publish(platform, "usage", NIGHT))
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
     return {"seconds": seconds, "kept": loaded.rows_kept, "reads": merged.inserted, "peak_gb": peak}

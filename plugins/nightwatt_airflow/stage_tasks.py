@@ -60,8 +60,9 @@ def build_marts(domain: str) -> dict[str, Any]:
     """Recompute with dbt what tonight's files touch, and test it."""
     from nightwatt.stages import Platform, build
 
-    with Platform.open(started_by=started_by(get_current_context())) as platform:
-        return build(platform, domain).to_dict()
+    context = get_current_context()
+    with Platform.open(started_by=started_by(context)) as platform:
+        return build(platform, domain, business_date_in(context)).to_dict()
 
 
 def publish_marts(domain: str) -> Any:

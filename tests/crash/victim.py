@@ -78,7 +78,7 @@ def do(home: Path, stage: str) -> None:
             "arrive": lambda: [stages.arrive(platform, feed) for feed in FEEDS],
             "load": lambda: [stages.load(platform, feed, NIGHT) for feed in FEEDS],
             "merge": lambda: stages.merge_reads(platform),
-            "build": lambda: stages.build(platform, "usage"),
+            "build": lambda: stages.build(platform, "usage", NIGHT),
             "publish": lambda: stages.publish(platform, "usage", NIGHT),
         }
         steps[stage]()

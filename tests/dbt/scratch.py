@@ -29,6 +29,7 @@ PROJECT = Path(__file__).resolve().parents[2] / "dbt_project"
 ZONE = "America/New_York"
 LEDGER_TYPES = {"INTEGER": "INTEGER", "BIGINT": "BIGINT", "BOOLEAN": "BOOLEAN", "DATE": "DATE", "DATETIME": "TIMESTAMP"}
 NOW = datetime(2026, 3, 9, 6, tzinfo=UTC).replace(tzinfo=None)
+TODAY = date(2026, 3, 9)
 
 Row = Mapping[str, Any]
 
@@ -63,6 +64,7 @@ class Scratch:
         tables["interval_reads"] = dict(READ_COLUMNS)
         tables["feeds"] = {"feed": "VARCHAR", "absence": "VARCHAR"}
         tables["touched_reads"] = {"service_point_id": "VARCHAR", "channel": "VARCHAR", "read_date": "DATE"}
+        tables["build_scope"] = {"is_full": "BOOLEAN", "store_version": "INTEGER", "as_of": "DATE"}
         tables["local_days"] = {"zone": "VARCHAR", "local_date": "DATE", "minutes": "INTEGER"}
         for name, table in Base.metadata.tables.items():
             tables[name] = {c.name: LEDGER_TYPES.get(str(c.type).split("(")[0], "VARCHAR") for c in table.columns}
@@ -73,13 +75,19 @@ class Scratch:
                 con.execute(f"create table lake.{duck.ident(name)} ({typed})")
             for f in feeds:
                 con.execute("insert into lake.feeds values (?, ?)", [f.feed, f.absence])
+            _insert(con, "build_scope", {"is_full": True, "as_of": TODAY})
+
+    def as_of(self, day: date) -> None:
+        """Let the next builds take a day for today."""
+        with self.connect() as con:
+            con.execute("update lake.build_scope set as_of = ?", [day])
 
     def load(
         self,
         feed: str,
         rows: Iterable[Row],
         *,
-        business_date: date = date(2026, 3, 9),
+        business_date: date = TODAY,
         is_complete: bool = True,
         sequence: int | None = None,
     ) -> int:

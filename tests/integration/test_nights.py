@@ -66,7 +66,7 @@ def run_night(settings: Settings, night: date) -> None:
             assert stages.expectation(platform, feed, night).is_ready
             stages.load(platform, feed, night)
         stages.merge_reads(platform)
-        stages.build(platform, "usage")
+        stages.build(platform, "usage", night)
         stages.publish(platform, "usage", night)
         for delivery in DELIVERIES:
             stages.deliver(platform, delivery, night)

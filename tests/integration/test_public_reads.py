@@ -40,7 +40,7 @@ def load_public_reads(settings: Settings, folder: Path) -> None:
             stages.arrive(platform, feed)  # the second look: size and time held still
             assert not stages.load(platform, feed).rows_rejected
         stages.merge_reads(platform)
-        stages.build(platform, "usage")
+        stages.build(platform, "usage", NIGHT)
         stages.publish(platform, "usage", NIGHT)
 
 

@@ -177,7 +177,7 @@ def test_a_file_goes_from_the_folder_to_readers(address: str, tmp_path: Path) ->
         loaded = stages.load(platform, "london_half_hours", day)
         again = stages.load(platform, "london_half_hours", day)
         merged = stages.merge_reads(platform)
-        stages.build(platform, "usage")
+        stages.build(platform, "usage", day)
         published = stages.publish(platform, "usage", day)
 
         assert arrived.new == (READS.name,)

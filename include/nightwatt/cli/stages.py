@@ -73,6 +73,7 @@ def load(
 def build(
     ctx: typer.Context,
     domain: Domain = None,
+    date: Day = None,
     full_refresh: Annotated[bool, typer.Option(help="Rebuild everything, not only what changed.")] = False,
     catalog: Catalog = None,
 ) -> None:
@@ -82,7 +83,7 @@ def build(
     context: Context = ctx.obj
     with context.platform(catalog) as platform:
         for name in _domains(domain):
-            summary = stages.build(platform, name, full_refresh=full_refresh)
+            summary = stages.build(platform, name, _day(platform, date), full_refresh=full_refresh)
             console.print(f"{name}: {summary.reason}; {summary.nodes} dbt nodes in {summary.seconds:.1f} s")
 
 

@@ -18,7 +18,7 @@ from nightwatt import warehouse
 from nightwatt.contracts.feed import Feed
 from nightwatt.errors import TerminalError
 from nightwatt.intake.tables import lake_columns
-from nightwatt.ledger import loads
+from nightwatt.ledger import loads, publications
 from nightwatt.reads import StoreVersion
 from nightwatt.stages.loading import lake_files, read_feeds
 from nightwatt.stages.platform import Platform
@@ -70,10 +70,14 @@ def _known(domain: str) -> str:
     return domain
 
 
-def build(platform: Platform, domain: str, *, full_refresh: bool = False) -> BuildSummary:
-    """Bring a domain's models up to date with everything that is settled."""
-    with platform.ledger.run("build", _known(domain), None, platform.started_by):
-        inputs = build_inputs(platform)
+def build(platform: Platform, domain: str, as_of: date, *, full_refresh: bool = False) -> BuildSummary:
+    """Bring a domain's models up to date with everything that is settled, as of a business date.
+
+    An earlier date than the newest published (a past night run again) does not turn it back: the models see all that
+    was loaded, so they would call overdue what was, and forget bills that came since.
+    """
+    with platform.ledger.run("build", _known(domain), as_of, platform.started_by):
+        inputs = build_inputs(platform, domain, as_of)
         result = warehouse.build(domain, inputs, platform.settings, platform.ledger, full_refresh=full_refresh)
     return BuildSummary(
         domain=domain,
@@ -102,8 +106,8 @@ def publish(platform: Platform, domain: str, as_of: date) -> PublishSummary:
     return PublishSummary(domain, result.sequence, result.as_of, result.is_new, dict(result.tables))
 
 
-def build_inputs(platform: Platform) -> BuildInputs:
-    """Pin what a build may see: finished loads up to the watermark, and the current store version."""
+def build_inputs(platform: Platform, domain: str, as_of: date) -> BuildInputs:
+    """Pin what a build may see: finished loads up to the watermark, the current store version, the business date."""
     version = platform.store.current()
     tables = {name: feed for name, feed in platform.catalog.feeds.items() if feed.entity == "table"}
     with platform.ledger.read() as session:
@@ -113,7 +117,9 @@ def build_inputs(platform: Platform) -> BuildInputs:
         }
         inputs |= {name: _no_rows(feed) for name, feed in platform.catalog.idle.items() if feed.entity == "table"}
         reads = _reads_input(session, platform, version) if version else None
-    return BuildInputs(inputs, reads)
+        published = publications.latest(session, domain)
+        today = max(as_of, published.as_of) if published else as_of
+    return BuildInputs(inputs, reads, as_of=today)
 
 
 def _by_domain(tables: dict[str, Feed]) -> dict[str, list[str]]:

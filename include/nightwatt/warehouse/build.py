@@ -150,7 +150,7 @@ def _is_full(last: meta.LastBuild | None, project: str, full_refresh: bool) -> t
 
 
 def _inputs_hash(domain: str, from_inputs: BuildInputs) -> str:
-    """Return a hash of what the domain's models will see: sequence, version, columns and files."""
+    """Return a hash of what the domain's models will see: business date, sequence, version, columns and files."""
     tables = {
         name: {"columns": dict(t.columns), "files": [f.as_posix() for f in t.files], "absence": t.absence}
         for name, t in sorted(from_inputs.table_feeds.items())
@@ -159,6 +159,7 @@ def _inputs_hash(domain: str, from_inputs: BuildInputs) -> str:
     reads = from_inputs.reads if domain == "usage" else None
     content = {
         "format": inputs.INPUTS_FORMAT,
+        "as_of": from_inputs.as_of.isoformat(),  # windows and balances move with it, whether or not a file came
         "through": through_sequence_of(domain, from_inputs),
         "tables": tables,
         "reads": [reads.version, [f.as_posix() for f in reads.files]] if reads else None,

@@ -22,7 +22,7 @@ from nightwatt.contracts.canonical import READ_COLUMNS
 from nightwatt.ledger import Ledger
 from nightwatt.warehouse import ledger_copy
 
-INPUTS_FORMAT = 2
+INPUTS_FORMAT = 3
 """Raised when `lake` changes in a way that makes earlier builds unusable."""
 
 LOAD_COLUMNS = {"_receipt_id": "INTEGER", "_load_sequence": "BIGINT", "_source_row": "BIGINT"}
@@ -67,6 +67,7 @@ class BuildInputs:
     table_feeds: Mapping[str, TableInput]
     reads: StoreVersionInput | None = None
     zones: Sequence[str] = field(default=())  # zones wanted in `lake.local_days` besides those of the reads
+    as_of: date = field(kw_only=True)  # the business date: what the models call today, never the clock
 
 
 @dataclass(frozen=True)
@@ -97,6 +98,7 @@ def attach_inputs(con: duckdb.DuckDBPyConnection, inputs: BuildInputs, scope: Sc
             con.execute(table_view(feed, table))
         _attach_feeds(con, inputs.table_feeds)
         _attach_reads(con, inputs.reads, scope)
+        _attach_scope(con, inputs, scope)
         _attach_local_days(con, inputs)
         ledger_copy.copy_ledger(con, ledger, "lake")
         con.execute("COMMIT")
@@ -145,8 +147,12 @@ def _attach_reads(con: duckdb.DuckDBPyConnection, reads: StoreVersionInput | Non
             "insert into lake.touched_reads select distinct service_point_id, channel, read_date "
             f"from read_parquet({duck.text_list(list(scope.touched))}, hive_partitioning = false)"
         )
-    con.execute("create table lake.build_scope (is_full boolean, store_version integer)")
-    con.execute("insert into lake.build_scope values (?, ?)", [scope.is_full, reads.version if reads else None])
+
+
+def _attach_scope(con: duckdb.DuckDBPyConnection, inputs: BuildInputs, scope: Scope) -> None:
+    con.execute("create table lake.build_scope (is_full boolean, store_version integer, as_of date)")
+    version = inputs.reads.version if inputs.reads else None
+    con.execute("insert into lake.build_scope values (?, ?, ?)", [scope.is_full, version, inputs.as_of])
 
 
 def _attach_local_days(con: duckdb.DuckDBPyConnection, inputs: BuildInputs) -> None:

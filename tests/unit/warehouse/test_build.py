@@ -7,7 +7,8 @@ import signal
 import subprocess
 import sys
 import textwrap
-from datetime import date
+from dataclasses import replace
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,8 @@ from nightwatt.settings import Settings
 from nightwatt.warehouse import BuildInputs, PublishedTable, StoreVersionInput, TableInput, duck_file
 from nightwatt.warehouse.dbt import project_hash, target_path
 
+NIGHT = date(2026, 3, 9)
+
 
 def parquet(path: Path, query: str) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -34,7 +37,7 @@ def persons(settings: Settings, *ids: str, sequence: int = 1) -> BuildInputs:
     file = parquet(
         settings.lake / f"ccb_per/load={sequence}/part-0.parquet", f"from (values {rows}) t(per_id, _load_sequence)"
     )
-    return BuildInputs({"ccb_per": TableInput({"per_id": "VARCHAR"}, [file], "billing", sequence)})
+    return BuildInputs({"ccb_per": TableInput({"per_id": "VARCHAR"}, [file], "billing", sequence)}, as_of=NIGHT)
 
 
 def reads(settings: Settings, version: int, values: dict[str, str], touched: dict[int, list[str]]) -> BuildInputs:
@@ -67,7 +70,7 @@ def reads(settings: Settings, version: int, values: dict[str, str], touched: dic
         ]
 
     store = StoreVersionInput(version, files, touched_since, date(2026, 3, 7), date(2026, 3, 8), (), version)
-    return BuildInputs({}, store)
+    return BuildInputs({}, store, as_of=NIGHT)
 
 
 def rows(settings: Settings, query: str) -> list[tuple[Any, ...]]:
@@ -86,6 +89,10 @@ def test_builds_a_domain_and_skips_when_nothing_changed(
 
     again = warehouse.build("billing", persons(settings, "1", "2", sequence=5), settings, ledger)
     assert (again.is_skipped, again.reason) == (True, "nothing changed since the last build")
+
+    other_night = replace(persons(settings, "1", "2", sequence=5), as_of=NIGHT + timedelta(days=1))
+    assert not warehouse.build("billing", other_night, settings, ledger).is_skipped  # windows and balances move on
+    assert rows(settings, "select as_of from lake.build_scope") == [(NIGHT + timedelta(days=1),)]
 
     more = warehouse.build("billing", persons(settings, "3", sequence=6), settings, ledger)
     assert (more.is_skipped, more.is_full, more.through_sequence) == (False, False, 6)
@@ -202,6 +209,7 @@ def test_published_tables_come_from_the_manifest(settings: Settings, ledger: Led
 KILLED = textwrap.dedent(
     """
     import os, signal, sys
+    from datetime import date
     from pathlib import Path
     sys.path[:0] = sys.argv[1].split(os.pathsep)
     from nightwatt.ledger import Ledger
@@ -212,7 +220,7 @@ KILLED = textwrap.dedent(
     def at(step):
         if step == sys.argv[4]:
             os.kill(os.getpid(), signal.SIGKILL)
-    inputs = BuildInputs({"ccb_per": TableInput({"per_id": "VARCHAR"}, [file], "billing", 2)})
+    inputs = BuildInputs({"ccb_per": TableInput({"per_id": "VARCHAR"}, [file], "billing", 2)}, as_of=date(2026, 3, 9))
     build("billing", inputs, settings, Ledger.open(settings.ledger_address), at=at)
     """
 )

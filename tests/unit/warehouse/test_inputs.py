@@ -20,6 +20,7 @@ from nightwatt.warehouse.ledger_copy import COPIED
 
 PERSONS = {"per_id": "VARCHAR", "amount": "DECIMAL(18,2)", "last_update_dttm": "TIMESTAMP"}
 FULL = Scope(True)
+NIGHT = date(2026, 3, 9)
 
 
 @pytest.fixture
@@ -61,7 +62,7 @@ def described(con: duckdb.DuckDBPyConnection, relation: str) -> dict[str, str]:
 
 
 def test_a_feed_without_files_is_typed_and_empty(con: duckdb.DuckDBPyConnection, ledger: Ledger) -> None:
-    attach_inputs(con, BuildInputs({"ccb_per": TableInput(PERSONS, [])}), FULL, ledger)
+    attach_inputs(con, BuildInputs({"ccb_per": TableInput(PERSONS, [])}, as_of=NIGHT), FULL, ledger)
     assert described(con, "lake.ccb_per") == {
         **PERSONS, "_receipt_id": "INTEGER", "_load_sequence": "BIGINT", "_source_row": "BIGINT"
     }  # fmt: skip
@@ -72,22 +73,22 @@ def test_a_column_added_later_is_null_in_older_files(
     con: duckdb.DuckDBPyConnection, ledger: Ledger, tmp_path: Path
 ) -> None:
     old = parquet(tmp_path / "old.parquet", "select '007' as per_id, 'x' as dropped, 1::bigint as _load_sequence")
-    attach_inputs(con, BuildInputs({"ccb_per": TableInput(PERSONS, [old])}), FULL, ledger)
+    attach_inputs(con, BuildInputs({"ccb_per": TableInput(PERSONS, [old])}, as_of=NIGHT), FULL, ledger)
     assert con.execute("select per_id, amount, _load_sequence from lake.ccb_per").fetchall() == [("007", None, 1)]
 
 
 def test_reads_are_pruned_by_folder(con: duckdb.DuckDBPyConnection, ledger: Ledger, tmp_path: Path) -> None:
     files = [read_file(tmp_path, f"2026-03-{d:02}") for d in range(1, 21)]
-    attach_inputs(con, BuildInputs({}, store(files)), FULL, ledger)
+    attach_inputs(con, BuildInputs({}, store(files), as_of=NIGHT), FULL, ledger)
     assert described(con, "lake.interval_reads") == READ_COLUMNS
     plan = con.execute("explain select sum(value) from lake.interval_reads where read_date = '2026-03-08'").fetchall()
     assert "1/20" in plan[0][1]
 
 
 def test_no_reads_yet_is_typed_and_empty(con: duckdb.DuckDBPyConnection, ledger: Ledger) -> None:
-    attach_inputs(con, BuildInputs({}), FULL, ledger)
+    attach_inputs(con, BuildInputs({}, as_of=NIGHT), FULL, ledger)
     assert described(con, "lake.interval_reads") == READ_COLUMNS
-    assert con.execute("select * from lake.build_scope").fetchall() == [(True, None)]
+    assert con.execute("select * from lake.build_scope").fetchall() == [(True, None, NIGHT)]
     assert con.execute("select count(*) from lake.local_days").fetchone() == (0,)
 
 
@@ -96,13 +97,13 @@ def test_touched_keys_are_distinct_over_versions(
 ) -> None:
     one = "select 'S1' as service_point_id, 'delivered' as channel, date '2026-03-08' as read_date"
     files = [parquet(tmp_path / f"t{n}.parquet", one) for n in range(2)]
-    attach_inputs(con, BuildInputs({}, store([])), Scope(False, files), ledger)
+    attach_inputs(con, BuildInputs({}, store([]), as_of=NIGHT), Scope(False, files), ledger)
     assert con.execute("from lake.touched_reads").fetchall() == [("S1", "delivered", date(2026, 3, 8))]
-    assert con.execute("from lake.build_scope").fetchall() == [(False, 3)]
+    assert con.execute("from lake.build_scope").fetchall() == [(False, 3, NIGHT)]
 
 
 def test_local_days_know_the_clock_change(con: duckdb.DuckDBPyConnection, ledger: Ledger) -> None:
-    attach_inputs(con, BuildInputs({}, store([])), FULL, ledger)
+    attach_inputs(con, BuildInputs({}, store([]), as_of=NIGHT), FULL, ledger)
     assert con.execute(
         "select zone, local_date, minutes, start_at::varchar, end_at::varchar from lake.local_days order by all"
     ).fetchall() == [
@@ -126,7 +127,7 @@ def test_the_ledger_is_copied_with_its_types(con: duckdb.DuckDBPyConnection, led
                 tables={"b": 2, "a": 1}, started_at=at,
             )
         )  # fmt: skip
-    attach_inputs(con, BuildInputs({}), FULL, ledger)
+    attach_inputs(con, BuildInputs({}, as_of=NIGHT), FULL, ledger)
     assert con.execute(
         "select feed, size_bytes, arrived_at::varchar, is_complete, rows_in from lake.receipts"
     ).fetchall() == [("ccb_per", 2**40, "2026-03-09 08:30:00", True, None)]
@@ -139,16 +140,18 @@ def test_the_ledger_is_copied_with_its_types(con: duckdb.DuckDBPyConnection, led
 def test_attaching_again_replaces_and_keeps_what_others_built_on_it(
     con: duckdb.DuckDBPyConnection, ledger: Ledger
 ) -> None:
-    attach_inputs(con, BuildInputs({"ccb_per": TableInput(PERSONS, [])}), FULL, ledger)
+    attach_inputs(con, BuildInputs({"ccb_per": TableInput(PERSONS, [])}, as_of=NIGHT), FULL, ledger)
     con.execute("create view stg as select per_id from lake.ccb_per")
-    attach_inputs(con, BuildInputs({"ccb_per": TableInput(PERSONS, [])}), FULL, ledger)
+    attach_inputs(con, BuildInputs({"ccb_per": TableInput(PERSONS, [])}, as_of=NIGHT), FULL, ledger)
     assert con.execute("from stg").fetchall() == []
 
 
 def test_a_failed_attach_changes_nothing(con: duckdb.DuckDBPyConnection, ledger: Ledger, tmp_path: Path) -> None:
-    attach_inputs(con, BuildInputs({"ccb_per": TableInput(PERSONS, [])}), FULL, ledger)
+    attach_inputs(con, BuildInputs({"ccb_per": TableInput(PERSONS, [])}, as_of=NIGHT), FULL, ledger)
     with pytest.raises(duckdb.IOException):
-        attach_inputs(con, BuildInputs({"ccb_x": TableInput(PERSONS, [tmp_path / "none.parquet"])}), FULL, ledger)
+        attach_inputs(
+            con, BuildInputs({"ccb_x": TableInput(PERSONS, [tmp_path / "none.parquet"])}, as_of=NIGHT), FULL, ledger
+        )
     assert con.execute("from lake.ccb_per").fetchall() == []
 
 
