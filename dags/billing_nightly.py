@@ -8,7 +8,7 @@ from nightwatt.alerting.verdict import DOMAIN_DEADLINES
 from nightwatt.contracts.catalog import load_catalog
 from nightwatt.settings import Settings
 from nightwatt_airflow.defaults import dag_defaults, nightly, task_defaults
-from nightwatt_airflow.stage_tasks import build_marts, publish_marts, take_in
+from nightwatt_airflow.stage_tasks import build_marts, publish_marts, take_in, write_data_dictionary
 from nightwatt_airflow.tags import Tag
 
 DOCS = """
@@ -46,4 +46,4 @@ with DAG(
     **dag_defaults(owes={"billing": DOMAIN_DEADLINES["billing"]}),
 ):
     feeds = [take_in(feed) for feed in load_catalog(settings.catalog, settings.systems).feeds_of("billing")]
-    feeds >> build_marts("billing") >> publish_marts("billing")
+    feeds >> build_marts("billing") >> publish_marts("billing") >> write_data_dictionary()

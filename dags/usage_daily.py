@@ -8,7 +8,7 @@ from nightwatt.alerting.verdict import DOMAIN_DEADLINES
 from nightwatt.contracts.catalog import load_catalog
 from nightwatt.settings import Settings
 from nightwatt_airflow.defaults import dag_defaults, nightly, task_defaults
-from nightwatt_airflow.stage_tasks import build_marts, merge_reads, publish_marts, take_in
+from nightwatt_airflow.stage_tasks import build_marts, merge_reads, publish_marts, take_in, write_data_dictionary
 from nightwatt_airflow.tags import Tag
 
 DOCS = """
@@ -47,4 +47,4 @@ with DAG(
     **dag_defaults(owes={"usage": DOMAIN_DEADLINES["usage"]}),
 ):
     feeds = [take_in(feed) for feed in load_catalog(settings.catalog, settings.systems).feeds_of("usage")]
-    feeds >> merge_reads() >> build_marts("usage") >> publish_marts("usage")
+    feeds >> merge_reads() >> build_marts("usage") >> publish_marts("usage") >> write_data_dictionary()

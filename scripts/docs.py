@@ -1,6 +1,6 @@
 """The generated part of the documentation: what `make docs` starts.
 
-Belongs here: which page is written where, `--check`, and dbt's own pages where a warehouse exists. Does not belong
+Belongs here: which page is written where, `--check`, and dbt's own page. Does not belong
 here: the pages (`docs_pages/`) and what people write (`docs/`).
 """
 
@@ -15,6 +15,7 @@ from docs_pages import cli, contracts, tables
 from docs_pages import settings as settings_pages
 
 from nightwatt.settings import PROJECT_ROOT, Settings
+from nightwatt.warehouse import page_path, write_model_docs
 
 DOCS = PROJECT_ROOT / "docs"
 
@@ -49,34 +50,10 @@ def write(made: Mapping[str, str], folder: Path) -> list[str]:
     return changed
 
 
-def dbt_pages(settings: Settings) -> str:
-    """Let dbt write its own pages of the home's warehouse; return what became of it, in words."""
-    from nightwatt.warehouse.duck_file import warehouse_file
-
-    if not warehouse_file(settings).exists():
-        return f"dbt's pages: skipped, there is no warehouse in {settings.root} (`make run` builds one)"
-    folder = settings.root / "docs" / "dbt"
-    if _dbt_docs(settings, folder):
-        return f"dbt's pages: {folder / 'static_index.html'}"
-    return "dbt's pages: dbt failed; run it again with `make docs` when no build is running"
-
-
-def _dbt_docs(settings: Settings, folder: Path) -> bool:
-    from dbt.cli.main import dbtRunner
-
-    from nightwatt.warehouse import duck_file
-    from nightwatt.warehouse.dbt import _close_database, _environment
-
-    project = str(settings.dbt_project)
-    with duck_file.writer_lock(settings, "dbt docs"), _environment(settings):
-        try:
-            answer = dbtRunner().invoke(
-                ["docs", "generate", "--static", "--quiet", "--project-dir", project, "--profiles-dir", project,
-                 "--target-path", str(folder), "--log-path", str(folder / "logs")]
-            )  # fmt: skip
-        finally:
-            _close_database()
-    return bool(answer.success)
+def dbt_page(settings: Settings) -> str:
+    """Let dbt write its page about the models; return what became of it, in words."""
+    is_new = write_model_docs(settings)
+    return f"dbt's page: {'wrote ' if is_new else ''}{page_path(settings)}"
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -91,7 +68,7 @@ def main(arguments: list[str] | None = None) -> int:
         return 1 if wrong else 0
     changed = write(pages(), DOCS)
     print("\n".join(f"wrote docs/{name}" for name in changed) or "docs/ is up to date")
-    print(dbt_pages(Settings()))
+    print(dbt_page(Settings()))
     return 0
 
 

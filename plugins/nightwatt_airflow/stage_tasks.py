@@ -81,6 +81,15 @@ def _publish(domain: str) -> dict[str, Any]:
 
 
 @task(execution_timeout=timedelta(minutes=10))
+def write_data_dictionary() -> bool:
+    """Write the page about the models, if the project changed; true if it did."""
+    from nightwatt.settings import Settings
+    from nightwatt.warehouse import write_model_docs
+
+    return write_model_docs(Settings())
+
+
+@task(execution_timeout=timedelta(minutes=10))
 def check_published(domain: str, delivery: str) -> dict[str, Any]:
     """Go on only if the domain is published for the business date.
 

@@ -12,7 +12,6 @@ from tests.docs.markdown import REPOSITORY
 
 import docs
 from nightwatt.contracts.catalog import PACKAGED, load_catalog
-from nightwatt.settings import Settings
 
 VARIABLE = re.compile(r"\bNIGHTWATT_[A-Z][A-Z_]*[A-Z]\b")
 
@@ -48,10 +47,6 @@ def test_check_fails_and_changes_nothing(monkeypatch: pytest.MonkeyPatch, tmp_pa
 
     assert docs.main(["--check"]) == 1
     assert list(tmp_path.iterdir()) == []
-
-
-def test_dbt_pages_are_skipped_with_a_reason_where_nothing_is_built(tmp_path: Path) -> None:
-    assert docs.dbt_pages(Settings(home=tmp_path)).startswith("dbt's pages: skipped, there is no warehouse")
 
 
 def test_every_command_and_option_is_documented() -> None:

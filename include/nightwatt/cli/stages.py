@@ -108,3 +108,13 @@ def deliver(ctx: typer.Context, delivery: str, date: Day = None, catalog: Catalo
         summary = stages.deliver(platform, delivery, _day(platform, date))
         for line in summary.lines():
             console.print(line, markup=False)
+
+
+def docs(ctx: typer.Context) -> None:
+    """Write the page that documents every model; Airflow shows it under "Data dictionary"."""
+    from nightwatt.warehouse import page_path, write_model_docs
+
+    context: Context = ctx.obj
+    settings = context.settings()
+    is_new = write_model_docs(settings)
+    console.print(f"{page_path(settings)}: {'written' if is_new else 'is what the project says'}", markup=False)

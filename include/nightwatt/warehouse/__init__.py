@@ -9,6 +9,7 @@ from nightwatt.warehouse.build import BuildResult, build
 from nightwatt.warehouse.dbt import DbtResult, NodeResult, run_dbt
 from nightwatt.warehouse.inputs import BuildInputs, StoreVersionInput, TableInput
 from nightwatt.warehouse.meta import LastBuild, last_build, last_build_of
+from nightwatt.warehouse.model_docs import page_path, write_model_docs
 from nightwatt.warehouse.publish import PublishResult, Terms, publish
 from nightwatt.warehouse.query import published, run_sql, stream_sql
 from nightwatt.warehouse.retention import collect, kept_store_versions, roll_back
@@ -34,6 +35,7 @@ __all__ = [
     "kept_versions",
     "last_build",
     "last_build_of",
+    "page_path",
     "publish",
     "published",
     "published_tables",
@@ -41,4 +43,5 @@ __all__ = [
     "run_dbt",
     "run_sql",
     "stream_sql",
+    "write_model_docs",
 ]

@@ -131,14 +131,35 @@ def run_dbt(
     return result
 
 
+def run_command(settings: Settings, command: Sequence[str], folder: Path) -> None:
+    """Run a dbt command that reads the project and no database, its artefacts in a folder of its own.
+
+    Raises:
+        TerminalError: `dbt.broken`.
+    """
+    from dbt.cli.main import dbtRunner
+
+    with _ONE_AT_A_TIME, _environment(settings):
+        answer = dbtRunner().invoke([*command, *_common_options(settings, folder)])
+    if not answer.success:
+        message = without_values(str(answer.exception or "dbt gave no reason"))
+        raise TerminalError("dbt.broken", f"dbt could not run: {message}", "correct the dbt project or its profile")
+
+
 def _options(settings: Settings, variables: Mapping[str, Any] | None) -> list[str]:
+    return [
+        *_common_options(settings, target_path(settings)),
+        *("--vars", json.dumps(dict(variables or {}), sort_keys=True)),
+    ]
+
+
+def _common_options(settings: Settings, folder: Path) -> list[str]:
     project = str(settings.dbt_project)
     return [
         *("--project-dir", project, "--profiles-dir", project),
-        *("--target-path", str(target_path(settings)), "--log-path", str(settings.root / "dbt" / "logs")),
+        *("--target-path", str(folder), "--log-path", str(settings.root / "dbt" / "logs")),
         *("--log-level", "none", "--log-level-file", "none", "--quiet", "--no-use-colors"),
         *("--no-send-anonymous-usage-stats", "--partial-parse"),
-        *("--vars", json.dumps(dict(variables or {}), sort_keys=True)),
     ]
 
 
