@@ -35,8 +35,11 @@
 {#-
     The newest version of each key, as the whole body of an incremental model: only keys that a new load mentions are
     looked at again. Latest-wins over a total order does not care in which steps it is done, so this equals a rebuild.
+
+    `within` completes the key with columns that may be null: a null joins and deletes nothing, so rows that share
+    `key` are taken and replaced together.
 -#}
-{% macro latest_rows(relation, key) -%}
+{% macro latest_rows(relation, key, within=[]) -%}
 with new_rows as (
     select *
     from {{ relation }}
@@ -66,7 +69,7 @@ final as (
     select *
     from versions
     qualify row_number() over (
-        partition by {{ key | join(', ') }}
+        partition by {{ (key + within) | join(', ') }}
         order by {{ newest_first() }}
     ) = 1
 )

@@ -1,8 +1,9 @@
 """Customer, premise, meter and agreement tables of the make-believe billing system.
 
 Here: one function per group of tables, chunk of customers in, table frames out. Codes are CHAR, blank padded.
-Not here: bills and money (`ccb_money`), files (`ccb`). Names not confirmed by a public source: PER_OR_BUS_FLG,
-LS_SL_FLG, FIN_RESP_SW, the FAC_LVL columns, MODEL_CD, MTR_CONFIG_TY_CD.
+Not here: bills and money (`ccb_money`), files (`ccb`). Not confirmed by a public source: PER_OR_BUS_FLG, LS_SL_FLG,
+FIN_RESP_SW, the FAC_LVL columns, MODEL_CD, MTR_CONFIG_TY_CD, PRNT_PREM_ID, EXT_ACCT_ID, most of C1_PER_CONTDET, and
+that CI_ACCT holds BILL_RTE_TYPE_CD.
 """
 
 from __future__ import annotations
@@ -12,26 +13,39 @@ from datetime import UTC, datetime
 import numpy as np
 import polars as pl
 
-from nightwatt.simulator import words
+from nightwatt.simulator.addresses import addresses_of, building_addresses
+from nightwatt.simulator.arrangements import autopay_of, bill_route, leaves_paper
 from nightwatt.simulator.bills import CLOSING_DELAY, TIME_OF_USE_AFTER
-from nightwatt.simulator.chance import I64, U64, below, draw, uniform
+from nightwatt.simulator.chance import I64, U64, below, draw
 from nightwatt.simulator.clock import NEVER, date_of, month_starts
 from nightwatt.simulator.extract import (
     CLOSED_FOR,
     Extract,
+    chosen,
     dates,
     latest,
     local_times,
     numbered,
+    old_day,
     pick,
     same,
+)
+from nightwatt.simulator.people import (
+    KNOWN_BEFORE,
+    People,
+    has_second_person,
+    known_since,
+    people_of,
+    second_person,
 )
 from nightwatt.simulator.world import ELECTRIC, GAS, Customers, Flags, Tenancies, meters
 
 Tables = dict[str, pl.DataFrame]
 
-KNOWN_BEFORE = 3  # days a move is known before it happens
 SA_TYPES = ("E-RES   ", "E-COM   ", "G-RES   ", "G-COM   ", "DEP     ")
+POINT_TYPES = ("E-RES   ", "E-COM   ", "G-RES   ", "G-COM   ", "E-SOL   ")
+CONTACT_ROUTES = ("EMAIL", "HOMEPHONE", "CELLPHONE")  # in the order of EMAIL, HOME_PHONE, CELL_PHONE
+BILL_ROUTES = ("POSTAL  ", "EMAIL   ", "SMS     ", "        ")  # in the order of POSTAL, BY_EMAIL, BY_SMS, UNSAID
 DIVISION = "NORTH"
 _TYPES_CHANGED = datetime(2012, 3, 1, 14, tzinfo=UTC).replace(tzinfo=None)
 _DEPOSIT, _CANCELLED = 2, 3  # kinds of agreement besides ELECTRIC and GAS
@@ -54,43 +68,83 @@ def agreement_types() -> pl.DataFrame:
 
 
 def premises(extract: Extract, customers: Customers) -> Tables:
-    """Return CI_PREM and CI_SP, both complete every night."""
-    return {"ci_prem": _premise_rows(extract, customers), "ci_sp": _point_rows(extract, customers)}
+    """Return CI_PREM and CI_SP, both complete every night, and CI_PREM_GEO."""
+    heads = np.nonzero(customers.opens_building)[0]
+    at = np.concatenate([np.arange(len(customers)), heads])
+    of_customers = np.arange(len(at)) < len(customers)
+    order = np.lexsort((of_customers, at))  # a building comes before its first flat
+    at, is_building = at[order], ~of_customers[order]
+    number = np.where(is_building, customers.building[at], customers.numbers[at])
+    places = _places(customers, heads, order)
+    return {
+        "ci_prem": _premise_rows(extract, customers.take(at), number, is_building, places),
+        "ci_prem_geo": _location_rows(extract, number, places),
+        "ci_sp": _point_rows(extract, customers),
+    }
 
 
-def _premise_rows(extract: Extract, c: Customers) -> pl.DataFrame:
-    count, number = len(c), c.numbers.astype(np.int64)
-    town = (number // 2000) % len(words.TOWNS)
-    house = pl.Series(1 + 2 * below(c.draws("house"), 900)).cast(pl.String)
-    street = pick(words.STREETS, below(c.draws("street"), len(words.STREETS)))
-    kind = pick(words.STREET_KINDS, below(c.draws("street-kind"), len(words.STREET_KINDS)))
-    flats: list[str | None] = [None, *(f"APT {n}" for n in range(1, 25))]
-    flat = np.where(c.is_business | (c.trait("flat") > 0.2), 0, 1 + below(c.draws("flat-number"), 24))
-    warned = c.trait("dog") < 0.02
+def _places(customers: Customers, heads: I64, order: I64) -> pl.DataFrame:
+    """Return the addresses of premises and buildings, in the order of their rows."""
+    frames = [
+        pl.DataFrame(
+            {
+                "ADDRESS1": a.house + " " + a.street,
+                "ADDRESS2": a.unit,
+                "CITY": a.city,
+                "POSTAL": a.postal_code,
+                "COUNTY": a.county,
+                "town": a.town,
+                "coordinates": a.coordinates,
+                "is_located": a.is_located,
+            }
+        )
+        for a in (addresses_of(customers), building_addresses(customers.take(heads)))
+    ]
+    return pl.concat(frames)[order]
+
+
+def _premise_rows(
+    extract: Extract, c: Customers, number: U64, is_building: Flags, places: pl.DataFrame
+) -> pl.DataFrame:
+    count = len(c)
+    kind = np.where(is_building, 2, c.is_business)
+    parent = chosen(c.in_building & ~is_building, extract.ids("prem", c.building), same(" " * 10, count))
     return pl.DataFrame(
         {
-            "PREM_ID": extract.ids("prem", c.numbers),
-            "ADDRESS1": house + " " + street + " " + kind,
-            "ADDRESS2": pick(flats, flat),
-            "CITY": pick(words.TOWNS, town),
+            "PREM_ID": extract.ids("prem", number),
+            **{column: places[column] for column in ("ADDRESS1", "ADDRESS2", "CITY")},
             "STATE": same("NY    ", count),
-            "POSTAL": numbered("00000", 100 + town),
-            "COUNTY": pick(words.COUNTIES, town % len(words.COUNTIES)),
+            "POSTAL": places["POSTAL"],
+            "COUNTY": places["COUNTY"],
             "COUNTRY": same("USA", count),
-            "PREM_TYPE_CD": pick(("RES     ", "COM     "), c.is_business),
+            "PREM_TYPE_CD": pick(("RES     ", "COM     ", "BLDG    "), kind),
+            "PRNT_PREM_ID": parent,
             "CIS_DIVISION": same(DIVISION, count),
             "TIME_ZONE_CD": same("EST       ", count),
-            "MR_INSTR_CD": pick(("    ", "CALL"), c.trait("instruction") < 0.03),
-            "MR_WARN_CD": pick(("    ", "DOG "), warned),
-            "TREND_AREA_CD": numbered("T00", 1 + town % 9) + "     ",
-            "LAST_UPDATE_DTTM": extract.stamps(_old_day(c.draws("prem-changed")), c.numbers),
+            "MR_INSTR_CD": pick(("    ", "CALL"), ~is_building & (c.trait("instruction") < 0.03)),
+            "MR_WARN_CD": pick(("    ", "DOG "), ~is_building & (c.trait("dog") < 0.02)),
+            "TREND_AREA_CD": numbered("T00", 1 + places["town"].to_numpy() % 9) + "     ",
+            "LAST_UPDATE_DTTM": extract.stamps(_premise_changed(extract, number), number),
         }
     )
 
 
-def _old_day(bits: U64) -> I64:
-    """Return some day between 2010 and 2013: long before any night."""
-    return 14610 + below(bits, 1200)
+def _premise_changed(extract: Extract, number: U64) -> I64:
+    return old_day(draw(extract.utility.seed, "prem-changed", 0, number))
+
+
+def _location_rows(extract: Extract, number: U64, places: pl.DataFrame) -> pl.DataFrame:
+    """Return CI_PREM_GEO: places do not move, so only a complete extract carries them."""
+    changed = _premise_changed(extract, number)
+    rows = extract.rows(np.where(places["is_located"].to_numpy(), changed, NEVER))
+    return pl.DataFrame(
+        {
+            "PREM_ID": extract.ids("prem", number[rows]),
+            "GEO_TYPE_CD": same("LAT/LONG", len(rows)),
+            "GEO_VAL": places["coordinates"].gather(rows),
+            "LAST_UPDATE_DTTM": extract.stamps(changed[rows], number[rows]),
+        }
+    )
 
 
 def _point_rows(extract: Extract, c: Customers) -> pl.DataFrame:
@@ -107,13 +161,14 @@ def _point_rows(extract: Extract, c: Customers) -> pl.DataFrame:
     move = c.move(date_of(extract.day).year)
     was_cut_off = move.moved & (c.chance("cut-off", date_of(extract.day).year) < 0.3)
     touched = latest(extract.day, *(np.where(was_cut_off, d, NEVER)[at] for d in (move.out, move.into)))
-    changed = np.where(touched < NEVER, touched, np.where(gone, abolished, _old_day(bits)))
+    changed = np.where(touched < NEVER, touched, np.where(gone, abolished, old_day(bits)))
+    kind = np.where(~is_gas & c.has_solar[at], 4, np.where(is_gas, 2, 0) + c.is_business[at])
     seat = number.astype(np.int64) // 2
     return pl.DataFrame(
         {
             "SP_ID": extract.ids("sp", number),
             "PREM_ID": extract.ids("prem", c.numbers[at]),
-            "SP_TYPE_CD": pick(SA_TYPES, is_gas * 2 + c.is_business[at]),
+            "SP_TYPE_CD": pick(POINT_TYPES, kind),
             "SP_STATUS_FLG": pick(("R ", "A "), gone),
             "SP_SRC_STATUS_FLG": pick(("C ", "D "), gone | cut_off),
             "INSTALL_DT": dates(installed),
@@ -184,87 +239,124 @@ def _meter_rows(extract: Extract, number: U64, installed: I64, removed: I64, cha
 
 
 def people(extract: Extract, tenants: Tenancies) -> Tables:
-    """Return CI_PER, CI_PER_NAME, CI_ACCT and CI_ACCT_PER."""
-    known = tenants.take(extract.rows(tenants.start - KNOWN_BEFORE))
-    shared = np.nonzero(~known.is_business & (known.chance("second-person") < 0.05))[0]
-    of = np.concatenate([np.arange(len(known)), shared])
-    order = np.argsort(of, kind="stable")
-    of, second = of[order], order >= len(known)
-    person = known.number[of] * np.uint64(2) + second.astype(np.uint64)
-    changed = known.start[of] - KNOWN_BEFORE
-    life_support = uniform(draw(extract.utility.seed, "life-support", 0, person)) < 0.004
-    spanish = uniform(draw(extract.utility.seed, "language", 0, person)) < 0.06
-    stamp = extract.stamps(changed, person)
-    persons = pl.DataFrame(
+    """Return CI_PER, CI_PER_NAME, C1_PER_CONTDET, CI_ACCT, CI_ACCT_PER and CI_ACCT_APAY."""
+    everyone = people_of(tenants)
+    known = everyone.take(extract.rows(everyone.known))
+    return {
+        "ci_per": _person_rows(extract, known),
+        "ci_per_name": _name_rows(extract, known),
+        "c1_per_contdet": _contact_rows(extract, everyone),
+        "ci_acct": _account_rows(extract, tenants),
+        "ci_acct_per": _role_rows(extract, tenants),
+        "ci_acct_apay": _autopay_rows(extract, tenants),
+    }
+
+
+def _person_rows(extract: Extract, known: People) -> pl.DataFrame:
+    return pl.DataFrame(
         {
-            "PER_ID": extract.ids("per", person),
-            "PER_OR_BUS_FLG": pick(("P ", "B "), known.is_business[of]),
-            "LANGUAGE_CD": pick(("ENG", "SPA"), spanish),
-            "LS_SL_FLG": pick(("    ", "LS  "), life_support & ~known.is_business[of]),
-            "LAST_UPDATE_DTTM": stamp,
+            "PER_ID": extract.ids("per", known.number),
+            "PER_OR_BUS_FLG": pick(("P ", "B "), known.is_business),
+            "LANGUAGE_CD": pick(("ENG", "SPA"), known.speaks_spanish),
+            "LS_SL_FLG": pick(("    ", "LS  "), known.has_life_support),
+            "LAST_UPDATE_DTTM": extract.stamps(known.known, known.number),
         }
     )
-    roles = pl.DataFrame(
+
+
+def _name_rows(extract: Extract, known: People) -> pl.DataFrame:
+    """Return names; one person in 33 also has an alternate one."""
+    names = (known.names(), known.names(alternate=True))
+    both = [chosen(known.is_business, n.company, n.surname + "," + n.given) for n in names]
+    of = np.concatenate([np.arange(len(known)), np.nonzero(known.has_alternate_name)[0]])
+    order = np.argsort(of, kind="stable")
+    of, is_alternate = of[order], order >= len(known)
+    number = known.number[of] * np.uint64(2) + is_alternate.astype(np.uint64)
+    return pl.DataFrame(
+        {
+            "PER_ID": extract.ids("per", known.number[of]),
+            "SEQ_NUM": pl.Series(1 + is_alternate.astype(np.int64)),
+            "ENTITY_NAME": chosen(is_alternate, both[1].gather(of), both[0].gather(of)),
+            "NAME_TYPE_FLG": pick(("PRIM", "ALT "), is_alternate),
+            "LAST_UPDATE_DTTM": extract.stamps(known.known[of], number),
+        }
+    )
+
+
+def _contact_rows(extract: Extract, everyone: People) -> pl.DataFrame:
+    """Return contact details; a replaced one stays, no longer active."""
+    known = everyone.contacts
+    changed = np.where(known.since <= extract.day, latest(extract.day, known.since, known.until), NEVER)
+    rows = extract.rows(changed)
+    contacts, changed = known.take(rows), changed[rows]
+    return pl.DataFrame(
+        {
+            "C1_CONTACT_ID": extract.ids("contact", contacts.number, 12),
+            "PER_ID": extract.ids("per", everyone.number[contacts.of]),
+            "COMM_RTE_TYPE_CD": pick(CONTACT_ROUTES, contacts.kind),
+            "CONTACT_VALUE": contacts.value,
+            "CND_PRIMARY_FLG": pick(("C1NO", "C1YS"), contacts.is_primary),
+            "CND_ACTINACT_FLG": pick(("C1AC", "C1IN"), contacts.until <= extract.day),
+            "LAST_UPDATE_DTTM": extract.stamps(changed, contacts.number),
+        }
+    )
+
+
+def _role_rows(extract: Extract, tenants: Tenancies) -> pl.DataFrame:
+    """Return who has to do with an account: its main customer and, in some homes, a second person."""
+    known = tenants.take(extract.rows(known_since(tenants)))
+    of = np.concatenate([np.arange(len(known)), np.nonzero(has_second_person(known))[0]])
+    order = np.argsort(of, kind="stable")
+    of, second = of[order], order >= len(known)
+    person = np.where(second, second_person(known)[of], known.person[of])
+    return pl.DataFrame(
         {
             "ACCT_ID": extract.ids("acct", known.number[of]),
             "PER_ID": extract.ids("per", person),
             "MAIN_CUST_SW": pick(("Y", "N"), second),
             "FIN_RESP_SW": pick(("Y", "N"), second),
             "ACCT_REL_TYPE_CD": pick(("MAIN    ", "COTENANT"), second),
-            "LAST_UPDATE_DTTM": stamp,
-        }
-    )
-    names = _name_rows(extract, person, known.is_business[of], changed)
-    return {
-        "ci_per": persons,
-        "ci_per_name": names,
-        "ci_acct": _accounts(extract, known),
-        "ci_acct_per": roles,
-    }
-
-
-def _name_rows(extract: Extract, person: U64, is_business: Flags, changed: I64) -> pl.DataFrame:
-    """Return names; one person in 33 also has an alternate one."""
-    alternate = np.nonzero(uniform(draw(extract.utility.seed, "alias", 0, person)) < 0.03)[0]
-    of = np.concatenate([np.arange(len(person)), alternate])
-    order = np.argsort(of, kind="stable")
-    of, is_alternate = of[order], order >= len(person)
-    number = person[of] * np.uint64(2) + is_alternate.astype(np.uint64)
-
-    def one_of(texts: list[str] | tuple[str, ...], purpose: str) -> pl.Series:
-        return pick(texts, below(draw(extract.utility.seed, purpose, 0, number), len(texts)))
-
-    surname = one_of(words.SURNAMES, "surname")
-    private = surname + "," + one_of(words.GIVEN, "given")
-    company = surname + " " + one_of(words.TRADES, "trade") + " " + one_of(words.FORMS, "form")
-    name = pl.select(pl.when(pl.lit(pl.Series(is_business[of]))).then(pl.lit(company)).otherwise(pl.lit(private)))
-    return pl.DataFrame(
-        {
-            "PER_ID": extract.ids("per", person[of]),
-            "SEQ_NUM": pl.Series(1 + is_alternate.astype(np.int64)),
-            "ENTITY_NAME": name.to_series(),
-            "NAME_TYPE_FLG": pick(("PRIM", "ALT "), is_alternate),
-            "LAST_UPDATE_DTTM": extract.stamps(changed[of], number),
+            "LAST_UPDATE_DTTM": extract.stamps(known_since(known)[of], known.number[of] * np.uint64(2) + second),
         }
     )
 
 
-def _accounts(extract: Extract, known: Tenancies) -> pl.DataFrame:
+def _account_rows(extract: Extract, tenants: Tenancies) -> pl.DataFrame:
+    changed = latest(extract.day, known_since(tenants), leaves_paper(tenants))
+    rows = extract.rows(changed)
+    known, changed = tenants.take(rows), changed[rows]
     c, count = known.customers, len(known)
     alerts = "ALERT-CANARY-" + pl.Series(known.number).cast(pl.String)
-    has_alert = pl.Series(known.chance("alert") < 0.25)
     return pl.DataFrame(
         {
             "ACCT_ID": extract.ids("acct", known.number),
             "CUST_CL_CD": pick(("RES     ", "COM     "), known.is_business),
             "BILL_CYC_CD": pick([f"{n:02d}  " for n in range(21)], c.bill_cycle[known.at]),
-            "SETUP_DT": dates(known.start - KNOWN_BEFORE),
+            "SETUP_DT": dates(known_since(known)),
             "CURRENCY_CD": same("USD", count),
             "CIS_DIVISION": same(DIVISION, count),
             "MAILING_PREM_ID": extract.ids("prem", c.numbers[known.at]),
             "COLL_CL_CD": same("STD     ", count),
-            "ALERT_INFO": pl.select(pl.when(pl.lit(has_alert)).then(pl.lit(alerts))).to_series(),
-            "LAST_UPDATE_DTTM": extract.stamps(known.start - KNOWN_BEFORE, known.number),
+            "ALERT_INFO": chosen(known.chance("alert") < 0.25, alerts, pl.Series([None], dtype=pl.String)),
+            "BILL_RTE_TYPE_CD": pick(BILL_ROUTES, bill_route(known, extract.day)),
+            "LAST_UPDATE_DTTM": extract.stamps(changed, known.number),
+        }
+    )
+
+
+def _autopay_rows(extract: Extract, tenants: Tenancies) -> pl.DataFrame:
+    pays = autopay_of(tenants)
+    changed = np.where(pays.start <= extract.day, latest(extract.day, pays.start, pays.end), NEVER)
+    rows = extract.rows(changed)
+    known = tenants.take(rows)
+    return pl.DataFrame(
+        {
+            "ACCT_APAY_ID": extract.ids("apay", known.number),
+            "ACCT_ID": extract.ids("acct", known.number),
+            "EXT_ACCT_ID": "BANK-CANARY-" + pl.Series(known.number).cast(pl.String),
+            "START_DT": dates(pays.start[rows]),
+            "END_DT": dates(np.where(pays.end <= extract.day, pays.end, NEVER)[rows]),
+            "LAST_UPDATE_DTTM": extract.stamps(changed[rows], known.number),
         }
     )
 

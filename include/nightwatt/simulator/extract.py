@@ -43,6 +43,11 @@ class Extract:
         return moments(midnight(self.utility.zone, changed) + moment)
 
 
+def old_day(bits: U64) -> I64:
+    """Return some day between 2010 and 2013: long before any night."""
+    return 14610 + below(bits, 1200)
+
+
 def latest(day: int, *steps: I64) -> I64:
     """Return each row's last step that has happened by `day`, or NEVER."""
     stacked = np.stack(steps)
@@ -53,6 +58,11 @@ def latest(day: int, *steps: I64) -> I64:
 def pick(values: Sequence[str | None], which: I64 | Flags) -> pl.Series:
     """Return one of a few texts per row."""
     return pl.Series(values, dtype=pl.String).gather(which.astype(np.int64))
+
+
+def chosen(which: Flags, yes: pl.Series, no: pl.Series) -> pl.Series:
+    """Return each row's entry of `yes` or of `no`; one of one entry stands for all rows."""
+    return pl.select(pl.when(pl.lit(pl.Series(which))).then(pl.lit(yes)).otherwise(pl.lit(no))).to_series()
 
 
 def same(text: str, rows: int) -> pl.Series:

@@ -3,8 +3,12 @@
 Here: a customer's fixed traits, moves, vacancies, tenancies, meter exchanges, and the ids all files share.
 Not here: how much is used (`load`), what happens to single reads (`read_events`), money (`bills`).
 
-A customer number is a premise. Its electric service point is numbered 2n, its gas one 2n + 1. A tenancy (person,
-account, agreements) is numbered by the premise and the year it began: at most one move a year, so never two alike.
+A customer number is a premise. Its electric service point is numbered 2n, its gas one 2n + 1. A tenancy (account,
+agreements, mostly a person of its own) is numbered by the premise and the year it began: at most one move a year, so
+never two alike.
+
+Neighbours share things: flats a building, some businesses the company they belong to, some homes a landlord. Who shares
+is decided within small blocks of customer numbers, so that nobody need look at all customers to know it.
 """
 
 from __future__ import annotations
@@ -30,6 +34,17 @@ EXCHANGES_A_YEAR = 0.024  # 0.2 % a month
 BUSINESS_SHARE = 0.09
 ALL_ELECTRIC_SHARE = 0.32  # of homes without gas
 ELECTRIC, GAS = 0, 1
+
+BUILDING_BLOCK = 16  # a building takes its flats from so many neighbouring customer numbers
+BUILDING_SHARE = 0.3  # of such blocks
+GROUP_BLOCK = 64  # a company, or a landlord, has its accounts among so many neighbours
+COMPANY_SHARE, LANDLORD_SHARE = 0.5, 0.06  # of businesses and of homes that such a group may hold
+HELD_BY_GROUP = 0.8  # of the tenancies there
+ALONE, COMPANY, LANDLORD = 0, 1, 2
+
+# Buildings share the numbering of premises, and groups that of persons, far above the others.
+_BUILDING_NUMBERS = np.uint64(5 * 10**9)
+_GROUP_NUMBERS = np.uint64(5 * 10**9)
 
 
 def slots_in_parts(customers: int, parts: int) -> list[range]:
@@ -98,6 +113,54 @@ class Customers:
     @cached_property
     def has_solar(self) -> Flags:
         return self.trait("solar") < self.utility.solar_share
+
+    @cached_property
+    def in_building(self) -> Flags:
+        """Say which premises are part of a building (of at least two premises)."""
+        block = self.numbers // np.uint64(BUILDING_BLOCK)
+        bits = draw(self.utility.seed, "building", 0, block)
+        place = (self.numbers % np.uint64(BUILDING_BLOCK)).astype(np.int64)
+        stands = uniform(bits) < BUILDING_SHARE
+        has_neighbour = block * np.uint64(BUILDING_BLOCK) + np.uint64(1) < np.uint64(self.utility.customers)
+        inside: Flags = stands & has_neighbour & (place < 4 + below(bits, BUILDING_BLOCK - 3))
+        return inside
+
+    @cached_property
+    def building(self) -> U64:
+        """The premise number of the building a premise is part of, else its own number."""
+        block = self.numbers // np.uint64(BUILDING_BLOCK)
+        return np.where(self.in_building, _BUILDING_NUMBERS + block, self.numbers)
+
+    @cached_property
+    def opens_building(self) -> Flags:
+        """Say which premises are the first of their building: with them the building itself is written."""
+        first: Flags = self.numbers % np.uint64(BUILDING_BLOCK) == 0
+        return first & self.in_building
+
+    @cached_property
+    def group(self) -> I64:
+        """Say which premises a group may hold: COMPANY, LANDLORD or, mostly, none (ALONE)."""
+        company = self.is_business & (self.trait("company") < COMPANY_SHARE)
+        landlord = ~self.is_business & (self.trait("landlord") < LANDLORD_SHARE)
+        return np.where(company, COMPANY, np.where(landlord, LANDLORD, ALONE))
+
+    @cached_property
+    def group_person(self) -> U64:
+        """The person number of the group that may hold a premise; without meaning where `group` is ALONE."""
+        block = self.numbers // np.uint64(GROUP_BLOCK)
+        return _GROUP_NUMBERS + block * np.uint64(4) + self.group.astype(np.uint64)
+
+    @cached_property
+    def opens_group(self) -> Flags:
+        """Say which premises are the first a group may hold: with them the group's person is written, once."""
+        blocks = np.unique(self.numbers // np.uint64(GROUP_BLOCK))
+        neighbours = np.arange(GROUP_BLOCK, dtype=np.uint64)
+        numbers = np.add.outer(blocks * np.uint64(GROUP_BLOCK), neighbours).astype(np.uint64).ravel()
+        everyone = Customers(self.utility, numbers[numbers < np.uint64(self.utility.customers)])
+        held = everyone.take(np.nonzero(everyone.group != ALONE)[0])
+        _, first = np.unique(held.group_person, return_index=True)
+        opens: Flags = np.isin(self.numbers, held.numbers[first])
+        return opens
 
     @cached_property
     def heats_with_electricity(self) -> Flags:
@@ -174,6 +237,17 @@ class Tenancies:
     @property
     def has_gas(self) -> Flags:
         return self.customers.has_gas[self.at]
+
+    @property
+    def is_held_by_group(self) -> Flags:
+        """Say which tenancies are accounts of a company or landlord who has others among the neighbours."""
+        held: Flags = (self.customers.group[self.at] != ALONE) & (self.chance("group") < HELD_BY_GROUP)
+        return held
+
+    @property
+    def person(self) -> U64:
+        """The number of the main customer: the group's, or the tenancy's own."""
+        return np.where(self.is_held_by_group, self.customers.group_person[self.at], self.number * np.uint64(2))
 
     @property
     def has_time_of_use_rate(self) -> Flags:

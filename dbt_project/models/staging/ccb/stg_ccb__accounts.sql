@@ -9,6 +9,7 @@ renamed as (
 
         {{ text_value('cust_cl_cd') }} as customer_class_code,
         {{ text_value('bill_cyc_cd') }} as bill_cycle_code,
+        {{ text_value('bill_rte_type_cd') }} as bill_route_code,
         {{ text_value('coll_cl_cd') }} as collection_class_code,
         {{ text_value('cis_division') }} as division_code,
         {{ text_value('currency_cd') }} as currency_code,

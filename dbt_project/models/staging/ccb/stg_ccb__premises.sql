@@ -5,6 +5,7 @@ with source as (
 renamed as (
     select
         {{ text_value('prem_id') }} as premise_id,
+        {{ text_value('prnt_prem_id') }} as parent_premise_id,
 
         {{ text_value('prem_type_cd') }} as premise_type_code,
         {{ text_value('cis_division') }} as division_code,
