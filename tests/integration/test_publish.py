@@ -474,3 +474,56 @@ def test_manifest_reads_back_as_written(settings: Settings, ledger: Ledger) -> N
     assert versions.Version.from_json(version.to_json()) == version
     assert versions.manifest_file(settings, 2).read_text("utf-8") == version.to_json()
     assert version.tables["fct_usage_daily"].sums == {"usage_quantity": "3.50000001"}
+
+
+# --- reconciliation ------------------------------------------------------------------------------------
+
+RECONCILED = [*BILLING, PublishedTable("rpt_billing_reconciliation", "billing", "marts")]
+
+
+def reconciled_by_hand(settings: Settings, source: int, published: int, quarantined: int) -> None:
+    """Write a billing build whose reconciliation says these row counts of parties, and an amount that agrees."""
+    made_by_hand(settings, 7, TWO_MONTHS)
+    with duck_file.writer(settings, "test") as con:
+        con.execute(
+            "create or replace table marts.rpt_billing_reconciliation as "
+            "select *, source_value - published_value - quarantined_value as difference_value, "
+            "(100 * abs(source_value - published_value - quarantined_value) / abs(source_value))::decimal(18, 6) "
+            "as variance_pct from ("
+            "select 'CCB' as source_system, 'party' as entity, 'rows' as measure, $1::decimal(28, 2) as source_value, "
+            "$2::decimal(28, 2) as published_value, $3::decimal(28, 2) as quarantined_value "
+            "union all select 'CCB', 'balance', 'usd', -12.34, -12.34, 0)",
+            [source, published, quarantined],
+        )
+        con.execute(
+            "create or replace table marts.rpt_billing_reconciliation_accounts as select 'CCB' as source_system, "
+            "'party' as entity, 'rows' as measure, 'P' || i as native_id, 1::decimal(28, 2) as source_value, "
+            "0::decimal(28, 2) as published_value, 0::decimal(28, 2) as quarantined_value from range($1) t(i)",
+            [source - published - quarantined],
+        )
+
+
+def test_publishes_when_every_row_is_published_or_quarantined(settings: Settings, ledger: Ledger) -> None:
+    reconciled_by_hand(settings, 10_000, 9_000, 1_000)
+    assert publish("billing", NIGHT, RECONCILED, settings, ledger).checks == ()
+
+
+def test_warns_of_a_difference_within_the_tolerance(settings: Settings, ledger: Ledger) -> None:
+    reconciled_by_hand(settings, 10_000, 9_994, 1)  # 0.05 %, which is not over
+    warned = publish("billing", NIGHT, RECONCILED, settings, ledger).checks
+    assert [(c.code, c.subject, c.blocks) for c in warned] == [("reconcile.rows", "CCB party", False)]
+
+
+def test_keeps_the_night_before_when_too_much_is_missing(settings: Settings, ledger: Ledger) -> None:
+    reconciled_by_hand(settings, 10_000, 9_999, 1)
+    publish("billing", NIGHT, RECONCILED, settings, ledger)
+    reconciled_by_hand(settings, 10_000, 9_993, 1)
+    with pytest.raises(TerminalError, match=r"reconcile\.rows: party of CCB.*0\.0600 %") as refused:
+        publish("billing", date(2026, 3, 10), RECONCILED, settings, ledger)
+    assert "P0" not in refused.value.message  # ids of accounts are for the terminal, not for the ledger
+    assert seen(
+        settings, "select source_value - published_value from rpt_billing_reconciliation where entity = 'party'"
+    )
+    named = warehouse.reconciliation.accounts(settings, "billing", "party", limit=100)
+    assert [a.native_id for a in named] == [f"P{n}" for n in range(6)]
+    assert [c.difference for c in warehouse.reconciliation.comparisons(settings, "billing")] == [0, 6]

@@ -16,6 +16,7 @@ from nightwatt import __version__, log
 from nightwatt.cli import feeds, night, reads, receipts, rejects, sent, simulate, stages
 from nightwatt.cli.context import Context, console
 from nightwatt.cli.query import sql
+from nightwatt.cli.reconcile import reconcile
 from nightwatt.errors import NightWattError
 
 app = typer.Typer(
@@ -57,6 +58,7 @@ app.command()(stages.publish)
 app.command()(stages.deliver)
 app.command()(stages.docs)
 app.command()(night.status)
+app.command()(reconcile)
 app.command()(sql)
 app.command()(simulate.simulate)
 

@@ -5,6 +5,7 @@ and its retention, read-only queries on it. Does not belong here: the SQL of the
 and where a night's files come from (the caller passes plain paths).
 """
 
+from nightwatt.warehouse import reconciliation
 from nightwatt.warehouse.build import BuildResult, build
 from nightwatt.warehouse.dbt import DbtResult, NodeResult, run_dbt
 from nightwatt.warehouse.inputs import BuildInputs, StoreVersionInput, TableInput
@@ -39,6 +40,7 @@ __all__ = [
     "publish",
     "published",
     "published_tables",
+    "reconciliation",
     "roll_back",
     "run_dbt",
     "run_sql",

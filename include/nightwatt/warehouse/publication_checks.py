@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
+from decimal import Decimal
 from pathlib import Path
 
 import duckdb
@@ -16,12 +17,16 @@ from nightwatt import duck
 from nightwatt.ledger.checks import CheckResult
 from nightwatt.settings import Settings
 from nightwatt.warehouse import duck_file
+from nightwatt.warehouse.reconciliation import reconciliation_table
 from nightwatt.warehouse.tables import READS_VIEW
 from nightwatt.warehouse.versions import TableEntry, Version, data_folder
 
 DAILY_TABLE = "fct_usage_daily"
 RECONCILED_DAYS = 3
 """How many of the days touched last are added up again from the reads."""
+
+TOLERANCE_PCT = Decimal("0.05")
+"""How far source and publication may lie apart, in percent of the source, before readers keep the night before."""
 
 
 def check_files(settings: Settings, version: Version) -> Iterator[CheckResult]:
@@ -122,3 +127,28 @@ def _check_day(con: duckdb.DuckDBPyConnection, day: date) -> Iterator[CheckResul
 
 def _totals(con: duckdb.DuckDBPyConnection, query: str, day: date) -> dict[str, str]:
     return {str(unit): str(total) for unit, total in con.execute(query, [day]).fetchall() if total}
+
+
+def check_reconciliation(settings: Settings, version: Version, path: Path, domain: str) -> Iterator[CheckResult]:
+    """Every row and dollar of the source is published or in quarantine, up to the tolerance.
+
+    A difference within the tolerance is a warning, so that a slow leak is seen before it stops a night.
+    """
+    name = reconciliation_table(domain)
+    if name not in version.tables:
+        return
+    with duck_file.attached(settings, path) as con:
+        found = con.execute(
+            "select source_system, entity, measure, source_value, published_value, quarantined_value, variance_pct "
+            f"from {duck.ident(name)} where difference_value <> 0 order by all"
+        ).fetchall()
+    for system, entity, measure, source, published, quarantined, variance in found:
+        yield CheckResult(
+            "reconcile.rows" if measure == "rows" else "reconcile.amount", f"{system} {entity}", False,
+            variance > TOLERANCE_PCT,
+            f"{entity} of {system}: the source has {source} ({measure}), published are {published} and quarantined "
+            f"{quarantined}; the difference is {variance:.4f} %, the limit is {TOLERANCE_PCT} %. "
+            f"`nightwatt reconcile {domain}` names the accounts",
+            {"measure": measure, "source": str(source), "published": str(published), "quarantined": str(quarantined),
+             "variance_pct": str(variance), "limit_pct": str(TOLERANCE_PCT)},
+        )  # fmt: skip

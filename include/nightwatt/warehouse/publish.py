@@ -286,6 +286,7 @@ def _check(job: _Job, version: Version, aside: Path, scans: Sequence[Scan], days
     }
     results = list(publication_checks.check_against_previous(version, job.previous, limits))
     results += publication_checks.check_views(job.settings, version, aside)
+    results += publication_checks.check_reconciliation(job.settings, version, aside, job.content.domain)
     if job.content.domain == "usage":
         results += publication_checks.check_usage(job.settings, version, aside, days)
     return results
