@@ -1,6 +1,6 @@
 """Bills of the make-believe utility: periods, quantities, charges, corrections, payments.
 
-Here: which bills exist, what they charge, when each is completed, rebilled and paid.
+Here: which bills exist, what they charge, when each is completed, rebilled or reversed, and paid.
 Not here: the billing system's tables (`ccb_money`).
 
 A bill of cycle c is dated day c + 2 of a month and covers the local days from the day of the previous bill (or the
@@ -88,10 +88,23 @@ class Bills:
         return np.where(happens, self.complete_day + 5 + below(self.draws("rebill-delay"), 11), NEVER)
 
     @property
+    def reversal_day(self) -> I64:
+        """One in 150 others is taken back whole 2 to 7 days after completion: all segments cancelled, none anew."""
+        chance = self.chance("rebill-late")
+        happens = ~self.is_closing & (chance >= 0.01) & (chance < 0.017)
+        return np.where(happens, self.complete_day + 2 + below(self.draws("reversal-delay"), 6), NEVER)
+
+    @property
     def pay_day(self) -> I64:
-        """One in 50 bills is never paid, the others 8 to 27 days after completion."""
-        paid = self.chance("pay") >= 0.02
+        """One in 50 bills is never paid, nor is a reversed one, the others are 8 to 27 days after completion."""
+        paid = (self.chance("pay") >= 0.02) & (self.reversal_day >= NEVER)
         return np.where(paid, self.complete_day + 8 + below(self.draws("pay-delay"), 20), NEVER)
+
+    @property
+    def return_day(self) -> I64:
+        """One payment in 250 comes back from the bank 2 to 6 days later, and is not made again."""
+        comes_back = (self.chance("return") < 0.004) & (self.pay_day < NEVER)
+        return np.where(comes_back, self.pay_day + 2 + below(self.draws("return-delay"), 5), NEVER)
 
     @property
     def is_paid_in_part(self) -> Flags:
@@ -99,7 +112,7 @@ class Bills:
 
     def touched_on(self, day: int) -> I64:
         """Return the rows of bills to which something happens on a local day."""
-        moments = (self.day, self.complete_day, self.rebill_day, self.pay_day)
+        moments = (self.day, self.complete_day, self.rebill_day, self.reversal_day, self.pay_day, self.return_day)
         return np.nonzero(np.logical_or.reduce([moment == day for moment in moments]))[0]
 
 

@@ -2,7 +2,8 @@
 
 Here: CI_BILL, CI_BSEG, CI_BSEG_SQ, CI_FT, CI_PAY. The money rules they keep: a bill's total is the sum of its frozen
 BS and BX transactions by PARENT_ID; BILL_ID only says on which bill a transaction was printed, and is empty while it
-is on none; a budget-billed agreement has CUR_AMT different from TOT_AMT; a payment knows no bill.
+is on none; a budget-billed agreement has CUR_AMT different from TOT_AMT; a payment knows no bill; what is taken back
+stays and is answered by its opposite (BX, PX).
 Not here: how the figures come about (`bills`), files (`ccb`).
 """
 
@@ -28,9 +29,9 @@ from nightwatt.simulator.extract import (
 from nightwatt.simulator.world import ELECTRIC, Flags, Tenancies
 
 _FEE_CENTS = 750
-_FEE_NUMBERS, _PAYMENT_NUMBERS = np.uint64(5 * 10**11), np.uint64(6 * 10**11)
-_FT_TYPES = ("BS", "BX", "AD", "PS")
-_BS, _BX, _AD, _PS = range(4)
+_FEE_NUMBERS, _PAYMENT_NUMBERS, _RETURN_NUMBERS = (np.uint64(n * 10**11) for n in (5, 6, 7))
+_FT_TYPES = ("BS", "BX", "AD", "PS", "PX")
+_BS, _BX, _AD, _PS, _PX = range(5)
 _THERMS_PER_CCF = 1.036
 
 
@@ -81,29 +82,27 @@ def _segment_versions(extract: Extract, segments: Segments) -> tuple[I64, I64]:
     day, complete = segments.bills.day[bill], segments.bills.complete_day[bill]
     late = np.where(segments.is_rebilled_late, segments.bills.rebill_day[bill], NEVER)
     again = np.where(segments.is_rebilled_at_once, complete, late)
-    return latest(extract.day, day, complete, late), np.where(again <= extract.day, again, NEVER)
+    taken_back = np.where(segments.is_rebilled_at_once, NEVER, segments.bills.reversal_day[bill])
+    return latest(extract.day, day, complete, late, taken_back), np.where(again <= extract.day, again, NEVER)
 
 
-def _both(segments: Segments, first: I64, again: I64) -> tuple[I64, Flags, U64, I64]:
+def _both(extract: Extract, segments: Segments, first: I64, again: I64) -> tuple[I64, Flags, U64, I64]:
     """Return first segments and rebills in order: row, whether a rebill, number, day of the last change."""
     of = np.concatenate([np.arange(len(segments)), np.nonzero(again < NEVER)[0]])
     order = np.argsort(of, kind="stable")
     of, is_rebill = of[order], order >= len(segments)
-    return (
-        of,
-        is_rebill,
-        segments.number[of] + is_rebill.astype(np.uint64),
-        np.where(is_rebill, again[of], first[of]),
-    )
+    rebill = latest(extract.day, again[of], segments.bills.reversal_day[segments.bill[of]])
+    return of, is_rebill, segments.number[of] + is_rebill.astype(np.uint64), np.where(is_rebill, rebill, first[of])
 
 
 def _segment_rows(extract: Extract, segments: Segments, first: I64, again: I64) -> pl.DataFrame:
-    of, is_rebill, number, changed = _both(segments, first, again)
+    of, is_rebill, number, changed = _both(extract, segments, first, again)
     rows = extract.rows(changed)
     of, is_rebill, number, changed = of[rows], is_rebill[rows], number[rows], changed[rows]
     bills = segments.bills.take(segments.bill[of])
     tenants = bills.tenancies.take(bills.of)
-    frozen, cancelled = bills.complete_day <= extract.day, ~is_rebill & (again[of] < NEVER)
+    frozen = bills.complete_day <= extract.day
+    cancelled = (~is_rebill & (again[of] < NEVER)) | (bills.reversal_day <= extract.day)
     agreement = tenants.number * np.uint64(4) + segments.fuel[of].astype(np.uint64)
     return pl.DataFrame(
         {
@@ -137,7 +136,7 @@ def _quantity_rows(extract: Extract, segments: Segments, first: I64, again: I64)
     Blank TOU_CD and SQI_CD: the energy, KWH or CCF; gas has the same again in THRM. Time-of-use customers have it
     again as ONPK and OFFPK, solar customers what they gave back as SQI RECEIVED.
     """
-    of, is_rebill, number, _ = _both(segments, first, again)
+    of, is_rebill, number, _ = _both(extract, segments, first, again)
     made = np.where(is_rebill, again[of], segments.bills.day[segments.bill[of]])
     rows = extract.rows(made)
     of, is_rebill, number, made = of[rows], is_rebill[rows], number[rows], made[rows]
@@ -168,7 +167,7 @@ def _transaction_rows(extract: Extract, segments: Segments) -> pl.DataFrame:
         [
             _charges(extract, segments),
             _late_fees(extract, segments),
-            _payment_transactions(extract, segments),
+            *_payment_transactions(extract, segments),
         ]
     )
     return frame.sort("bill", "number", maintain_order=True).drop("bill", "number")
@@ -179,12 +178,11 @@ def _charges(extract: Extract, segments: Segments) -> pl.DataFrame:
     complete = bills.complete_day[bill]
     late = np.where(segments.is_rebilled_late, bills.rebill_day[bill], NEVER)
     again = np.where(segments.is_rebilled_at_once, complete, late)
-    everyone = np.arange(len(segments))
-    of = np.tile(everyone, 3)
-    kind = np.repeat([_BS, _BX, _BS], len(segments))
-    rebill = np.repeat([False, False, True], len(segments))
-    day = np.concatenate([complete, again, again])
-    charge = np.concatenate([segments.first_charge, segments.first_charge, segments.charge])
+    of = np.tile(np.arange(len(segments)), 4)
+    kind = np.repeat([_BS, _BX, _BS, _BX], len(segments))
+    rebill = np.concatenate([np.repeat([False, False, True], len(segments)), segments.is_rebilled_at_once])
+    day = np.concatenate([complete, again, again, bills.reversal_day[bill]])
+    charge = np.concatenate([segments.first_charge, segments.first_charge, segments.charge, segments.charge])
     sign = np.where(kind == _BX, -1, 1)
     keep = extract.rows(day)
     of, kind, rebill, day, charge, sign = (x[keep] for x in (of, kind, rebill, day, charge, sign))
@@ -230,25 +228,32 @@ def _late_fees(extract: Extract, segments: Segments) -> pl.DataFrame:
     )
 
 
-def _payment_transactions(extract: Extract, segments: Segments) -> pl.DataFrame:
+def _payment_transactions(extract: Extract, segments: Segments) -> list[pl.DataFrame]:
+    """Return payments and, for those that came back, their reversal; both point to the payment and its segments."""
     paid = payments_of(segments)
-    rows = extract.rows(paid.day[segments.bill])
-    of, fuel = segments.bill[rows], segments.fuel[rows]
-    number = segments.bills.number[of] * np.uint64(2) + fuel.astype(np.uint64)
-    return _transactions(
-        extract,
-        segments,
-        of=of,
-        fuel=fuel,
-        number=_PAYMENT_NUMBERS + number,
-        kind=np.full(len(rows), _PS),
-        sibling=extract.ids("pay-seg", number, 12),
-        parent=extract.ids("pay", segments.bills.number[of], 12),
-        printed=np.zeros(len(rows), dtype=np.bool_),
-        current=-paid.shares[rows],
-        total=-paid.shares[rows],
-        day=paid.day[of],
-    )
+    both = ((_PS, -1, _PAYMENT_NUMBERS, paid.day), (_PX, 1, _RETURN_NUMBERS, segments.bills.return_day))
+    frames = []
+    for kind, sign, numbers, day in both:
+        rows = extract.rows(day[segments.bill])
+        of, fuel = segments.bill[rows], segments.fuel[rows]
+        number = segments.bills.number[of] * np.uint64(2) + fuel.astype(np.uint64)
+        frames.append(
+            _transactions(
+                extract,
+                segments,
+                of=of,
+                fuel=fuel,
+                number=numbers + number,
+                kind=np.full(len(rows), kind),
+                sibling=extract.ids("pay-seg", number, 12),
+                parent=extract.ids("pay", segments.bills.number[of], 12),
+                printed=np.zeros(len(rows), dtype=np.bool_),
+                current=sign * paid.shares[rows],
+                total=sign * paid.shares[rows],
+                day=day[of],
+            )
+        )
+    return frames
 
 
 def _transactions(  # noqa: PLR0913 - one argument per column
@@ -297,14 +302,16 @@ def _payment_rows(extract: Extract, segments: Segments) -> pl.DataFrame:
     paid, bills = payments_of(segments), segments.bills
     cents = np.zeros(len(bills), dtype=np.int64)
     np.add.at(cents, segments.bill, paid.shares)
-    rows = extract.rows(paid.day)
+    changed = np.where(paid.day <= extract.day, latest(extract.day, paid.day, bills.return_day), NEVER)
+    rows = extract.rows(changed)
+    returned = bills.return_day[rows] <= extract.day
     return pl.DataFrame(
         {
             "PAY_ID": extract.ids("pay", bills.number[rows], 12),
             "ACCT_ID": extract.ids("acct", bills.tenancies.number[bills.of[rows]]),
             "PAY_DT": dates(paid.day[rows]),
             "PAY_AMT": dollars(cents[rows]),
-            "PAY_STATUS_FLG": same("50  ", len(rows)),
-            "LAST_UPDATE_DTTM": extract.stamps(paid.day[rows], bills.number[rows], by_batch=True),
+            "PAY_STATUS_FLG": pick(("50  ", "60  "), returned),
+            "LAST_UPDATE_DTTM": extract.stamps(changed[rows], bills.number[rows], by_batch=True),
         }
     )

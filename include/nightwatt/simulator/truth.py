@@ -86,8 +86,8 @@ def expected_bills(utility: Utility, bill_date: date, *, as_of: date | None = No
 
     Returns:
         One row per bill, sorted: `bill_id`, `account_id`, `start_date`, `end_date` (read dates), `is_complete`,
-        `charge_cents` (sum of TOT_AMT of its frozen BS and BX), `current_cents` (the same of CUR_AMT),
-        `usage_kwh` and `usage_ccf` of the segments that stand (null for no gas).
+        `is_reversed`, `charge_cents` (sum of TOT_AMT of its frozen BS and BX), `current_cents` (the same of CUR_AMT),
+        `usage_kwh` and `usage_ccf` of the segments that stand (null for no gas, and where none stands).
     """
     day = day_number(bill_date)
     extract = Extract(utility, day_number(as_of) - 1 if as_of else day + 60, complete=True)
@@ -101,7 +101,8 @@ def expected_bills(utility: Utility, bill_date: date, *, as_of: date | None = No
 def _bills(extract: Extract, segments: Segments) -> pl.DataFrame:
     bills, bill = segments.bills, segments.bill
     waits = segments.is_rebilled_late & (bills.rebill_day[bill] > extract.day)
-    complete = bills.complete_day <= extract.day
+    complete, is_reversed = bills.complete_day <= extract.day, bills.reversal_day <= extract.day
+    stands = complete & ~is_reversed
     charge = np.where(waits, segments.wrong_charge, segments.charge)
     quantity = np.where(waits, segments.wrong_quantity, segments.quantity)
     is_gas = segments.fuel == GAS
@@ -113,12 +114,16 @@ def _bills(extract: Extract, segments: Segments) -> pl.DataFrame:
             "start_date": dates(bills.start),
             "end_date": dates(bills.end),
             "is_complete": pl.Series(complete),
-            "charge_cents": pl.Series(_per_bill(bills, bill, charge) * complete),
-            "current_cents": pl.Series(_per_bill(bills, bill, segments.current(charge)) * complete),
+            "is_reversed": pl.Series(is_reversed),
+            "charge_cents": pl.Series(_per_bill(bills, bill, charge) * stands),
+            "current_cents": pl.Series(_per_bill(bills, bill, segments.current(charge)) * stands),
             "usage_kwh": pl.Series(_per_bill(bills, bill, np.where(is_gas, 0, quantity))),
             "usage_ccf": pl.Series(_per_bill(bills, bill, np.where(is_gas, quantity, 0))),
         }
-    ).with_columns(pl.when(has_gas).then("usage_ccf").alias("usage_ccf"))
+    ).with_columns(
+        pl.when(~pl.col("is_reversed")).then("usage_kwh").alias("usage_kwh"),
+        pl.when(has_gas & ~pl.col("is_reversed")).then("usage_ccf").alias("usage_ccf"),
+    )
 
 
 def _per_bill(bills: Bills, bill: I64, values: I64) -> I64:

@@ -142,7 +142,7 @@ def test_a_bill_is_the_sum_of_its_frozen_bs_and_bx_by_parent(tables: dict[str, p
     assert expected.height > 100
     complete = expected.filter("is_complete").select("bill_id", "charge_cents", "current_cents")
     assert_frame_equal(complete, totals.join(complete.select("bill_id"), on="bill_id"), check_row_order=False)
-    assert (complete["charge_cents"] > 0).all()
+    assert ((complete["charge_cents"] > 0) != expected.filter("is_complete")["is_reversed"]).all()
     done = tables["ci_bill"].filter(pl.col("BILL_STAT_FLG") == "C")["BILL_ID"]
     assert set(done) == set(totals["bill_id"])
 
