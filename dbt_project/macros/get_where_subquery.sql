@@ -12,7 +12,7 @@
             {%- set where = in_touched_dates('usage_date') -%}
         {%- else -%}
             {%- set where = in_touched_months(
-                'usage_month' if relation.identifier == 'fct_usage_monthly' else 'usage_date'
+                'usage_month' if relation.identifier in ['fct_usage_monthly', 'crm_usage_month'] else 'usage_date'
             ) -%}
         {%- endif -%}
     {%- endif -%}

@@ -15,7 +15,9 @@ final as (
         configurations.meter_id,
         configurations.effective_at as configured_at,
         installs.removed_at,
-        installs.removed_at is null as is_installed
+        installs.removed_at is null as is_installed,
+        greatest(installs.last_updated_at, configurations.last_updated_at) as last_updated_at,
+        greatest(installs._load_sequence, configurations._load_sequence) as _load_sequence
     from installs
     left join configurations
         on installs.meter_configuration_id = configurations.meter_configuration_id

@@ -23,14 +23,19 @@ final as (
         agreements.agreement_type_code,
         agreements.division_code,
         agreements.agreement_status_code,
+        agreements.start_reason_code,
+        agreements.stop_reason_code,
         statuses.agreement_status,
         coalesce(statuses.is_live, false) as is_live,
+        case when agreement_types.agreement_type_code is not null then true end as type_is_known,
         agreement_types.service_type_code,
         service_types.commodity,
         agreement_types.special_role_code is null as is_revenue,
 
         agreements.start_date,
-        agreements.end_date
+        agreements.end_date,
+        agreements.last_updated_at,
+        agreements._load_sequence
     from agreements
     left join agreement_types
         on

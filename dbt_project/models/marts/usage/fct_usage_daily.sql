@@ -86,6 +86,7 @@ shared_days as (
 expected as (
     select
         rolled_up.*,
+        coalesce(shared_days.main_unit[2] = rolled_up.unit, true) as is_main_unit,
         case
             when shared_days.main_unit[2] <> rolled_up.unit
                 then rolled_up.rows_stamped
@@ -119,6 +120,7 @@ final as (
         unit,
         commodity,
         zone,
+        is_main_unit,
         shortest_min::smallint as interval_min,
         usage_quantity::decimal(28, 8) as usage_quantity,
         peak[1]::decimal(18, 8) as peak_interval_quantity,

@@ -67,20 +67,32 @@ rolled_up as (
     group by service_point_id, channel, usage_month, unit
 ),
 
-final as (
+shared_months as (
     select
         service_point_id,
         channel,
         usage_month,
-        unit,
+        max(row(reads_expected, unit))[2] as main_unit
+    from rolled_up
+    group by service_point_id, channel, usage_month
+    having count(*) > 1
+),
+
+final as (
+    select
+        rolled_up.service_point_id,
+        rolled_up.channel,
+        rolled_up.usage_month,
+        rolled_up.unit,
         commodity,
         zone,
+        coalesce(shared_months.main_unit = rolled_up.unit, true) as is_main_unit,
         usage_quantity::decimal(28, 8) as usage_quantity,
         peak[1]::decimal(18, 8) as peak_interval_quantity,
         make_timestamp(-peak[2]) as peak_interval_at,
         days_present::integer as days_present,
-        extract('day' from last_day(usage_month))::integer as days_expected,
-        days_present < extract('day' from last_day(usage_month)) as is_partial,
+        extract('day' from last_day(rolled_up.usage_month))::integer as days_expected,
+        days_present < extract('day' from last_day(rolled_up.usage_month)) as is_partial,
         reads_received::integer as reads_received,
         reads_expected::integer as reads_expected,
         reads_estimated::integer as reads_estimated,
@@ -91,6 +103,11 @@ final as (
         last_updated_at,
         through_sequence
     from rolled_up
+    left join shared_months
+        on
+            rolled_up.service_point_id = shared_months.service_point_id
+            and rolled_up.channel = shared_months.channel
+            and rolled_up.usage_month = shared_months.usage_month
 )
 
 select * from final
