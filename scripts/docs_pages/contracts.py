@@ -56,11 +56,13 @@ WORDS = {
     "Deadlines.deadline": "until when the night waits for them",
     "Delivery.delivery": "name of the delivery; the file is called after it",
     "Delivery.title": "what people call it",
-    "Delivery.partner": "who gets it; deliveries of partner `opower` are run by the DAG `opower_interval_delivery`",
+    "Delivery.partner": "who gets it; one DAG runs the deliveries of partner `opower`, another those of `crm`",
+    "Delivery.kind": "which kind of delivery it is; each kind has keys of its own",
     "Delivery.commodity": "which reads go into the file",
     "Delivery.length_min": "which read length goes into the file; one length a file",
     "Delivery.destination": "where the partner picks files up",
     "Destination.transport": "the only way so far",
+    "CrmDestination.transport": "the only way so far",
 }
 """By `model.key`, where the model says nothing."""
 
@@ -94,27 +96,44 @@ def delivery_page() -> str:
     """Return the page on the delivery contract."""
     introduction = """
     One YAML file in `deliveries/` of the catalog. Address and keys of the partner's server never stand here; see
-    [settings](settings.md). The file's columns are the profile's, which is data beside the delivery code.
+    [settings](settings.md). The file's columns are the profile's, which is data beside the delivery code. `kind` says
+    which of the tables below holds.
     `docs/schema/delivery.json` is the same as JSON Schema.
     """
     return _contract_page("Delivery contract", "delivery", introduction)
 
 
 def keys(schema: Schema, model: str) -> list[Key]:
-    """Return every key of a model, those of its sections behind them."""
-    return list(_keys(schema, schema, model, ""))
+    """Return every key of a model, those of its sections behind them; of each kind where there are several."""
+    return [key for form in _forms(schema).values() for key in _keys(schema, form, model, "")]
+
+
+def _forms(schema: Schema) -> dict[str, Schema]:
+    """Return what a contract can look like, by its kind; one form without a name where there is only one."""
+    if "oneOf" not in schema:
+        return {"": schema}
+    tag = schema["discriminator"]["propertyName"]
+    forms = schema["discriminator"]["mapping"].items()
+    return {f"{tag}: {value}": _resolved(schema, {"$ref": reference}) for value, reference in forms}
 
 
 def _contract_page(title: str, name: str, introduction: str) -> str:
     schema = json_schemas()[name]
-    rows = [(code(k.path), k.kind, k.default, k.meaning) for k in keys(schema, name.capitalize())]
     return page(
         title,
         "the contract models",
         "\n".join(line.strip() for line in introduction.strip().splitlines()),
         "`[]` stands for each entry of a list. Where a section has several forms, the form is named in brackets.",
-        table(["key", "type", "default", "meaning"], rows),
+        *_tables(schema, name.capitalize()),
     )
+
+
+def _tables(schema: Schema, model: str) -> Iterator[str]:
+    for form, node in _forms(schema).items():
+        if form:
+            yield f"## `{form}`"
+        rows = [(code(k.path), k.kind, k.default, k.meaning) for k in _keys(schema, node, model, "")]
+        yield table(["key", "type", "default", "meaning"], rows)
 
 
 def _keys(schema: Schema, node: Schema, model: str, prefix: str) -> Iterator[Key]:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from tests.support.delivery import Read, contract, hours, published
 
-from nightwatt.contracts.delivery import Delivery
+from nightwatt.contracts.delivery import OpowerIntervalDelivery
 from nightwatt.delivery.deliver import Delivered, PublicationFacts, deliver
 from nightwatt.ledger import Ledger
 from nightwatt.settings import Settings
@@ -41,7 +41,7 @@ def die_at(step: str) -> None:
         os.kill(os.getpid(), signal.SIGKILL)
 
 
-def run(home: Path, delivery: Delivery | None = None) -> Delivered:
+def run(home: Path, delivery: OpowerIntervalDelivery | None = None) -> Delivered:
     """Deliver the invented night of a home."""
     settings = Settings(home=home)
     ledger = Ledger.open(settings.ledger_address)

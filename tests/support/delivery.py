@@ -20,7 +20,7 @@ import duckdb
 import pyarrow as pa
 
 from nightwatt.contracts.canonical import READ_COLUMNS
-from nightwatt.contracts.delivery import Delivery
+from nightwatt.contracts.delivery import OpowerIntervalDelivery
 from nightwatt.delivery.opower.profile import IntervalProfile, load_profile
 
 NEW_YORK = "America/New_York"
@@ -99,11 +99,12 @@ def add_reads(con: duckdb.DuckDBPyConnection, reads: Iterable[Read]) -> None:
         con.unregister("incoming")
 
 
-def contract(**changes: Any) -> Delivery:
+def contract(**changes: Any) -> OpowerIntervalDelivery:
     """Return a delivery contract: hourly electricity for utility `gec`."""
-    return Delivery.model_validate(
+    return OpowerIntervalDelivery.model_validate(
         {
             "delivery": "opower_interval_electric",
+            "kind": "opower_interval",
             "title": "Opower interval file",
             "partner": "opower",
             "owner": "data integration desk",

@@ -16,7 +16,7 @@ import pytest
 from tests.support.deliver_once import run
 from tests.support.delivery import contract
 
-from nightwatt.contracts.delivery import Delivery
+from nightwatt.contracts.delivery import OpowerIntervalDelivery
 from nightwatt.delivery.deliver import Outcome
 from nightwatt.delivery.sftp import connection_settings, open_remote
 from nightwatt.errors import TerminalError
@@ -34,7 +34,7 @@ class Sshd:
     folder: Path
 
     @property
-    def delivery(self) -> Delivery:
+    def delivery(self) -> OpowerIntervalDelivery:
         """Return a contract that delivers there."""
         return contract(destination={"connection": "opower", "review_folder": str(self.folder)})
 

@@ -14,13 +14,15 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import yaml
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, TypeAdapter, ValidationError
 
-from nightwatt.contracts.delivery import Delivery
+from nightwatt.contracts.delivery import DELIVERY, Delivery
 from nightwatt.contracts.feed import Feed
 from nightwatt.errors import TerminalError
 
 PACKAGED = Path(__file__).parent / "catalog"
+
+FEED: TypeAdapter[Feed] = TypeAdapter(Feed)
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -104,8 +106,8 @@ def load_catalog(folder: Path | None = None, systems: Collection[str] | None = N
         raise TerminalError(
             "catalog.absent", f"there is no catalog folder {folder}", "correct --catalog or NIGHTWATT_CATALOG"
         )
-    feeds, feed_faults = _load_all(folder / "feeds", Feed, "feed")
-    deliveries, delivery_faults = _load_all(folder / "deliveries", Delivery, "delivery")
+    feeds, feed_faults = _load_all(folder / "feeds", FEED, "feed")
+    deliveries, delivery_faults = _load_all(folder / "deliveries", DELIVERY, "delivery")
     faults = feed_faults + delivery_faults
     if faults:
         raise TerminalError(
@@ -137,11 +139,11 @@ def _in_use(
 
 def check_file(path: Path) -> list[Fault]:
     """Return what is wrong with one feed file; nothing if it is good."""
-    _, faults = _load_one(path, Feed, "feed")
+    _, faults = _load_one(path, FEED, "feed")
     return faults
 
 
-def _load_all(folder: Path, model: type[Model], name_key: str) -> tuple[dict[str, Model], list[Fault]]:
+def _load_all(folder: Path, model: TypeAdapter[Model], name_key: str) -> tuple[dict[str, Model], list[Fault]]:
     found: dict[str, Model] = {}
     faults = [
         Fault(path, "(file)", "is not read: its name does not end in .yaml", f"rename it to {path.stem}.yaml")
@@ -175,7 +177,7 @@ def _plain(text: str) -> Any:
     return yaml.load(text, _UniqueKeys)  # noqa: S506  (a SafeLoader)
 
 
-def _load_one(path: Path, model: type[Model], name_key: str) -> tuple[Model | None, list[Fault]]:
+def _load_one(path: Path, model: TypeAdapter[Model], name_key: str) -> tuple[Model | None, list[Fault]]:
     try:
         raw = _plain(path.read_text("utf-8"))
     except (yaml.YAMLError, UnicodeDecodeError, OSError) as e:
@@ -183,7 +185,7 @@ def _load_one(path: Path, model: type[Model], name_key: str) -> tuple[Model | No
     if not isinstance(raw, dict):
         return None, [Fault(path, "(file)", "is not a mapping of keys", f"start with `{name_key}: {path.stem}`")]
     try:
-        contract = model.model_validate(raw)
+        contract = model.validate_python(raw)
     except ValidationError as e:
         return None, list(_faults(path, raw, e))
     if raw.get(name_key) != path.stem:

@@ -1,22 +1,34 @@
 """The grammar of a delivery contract: what goes to which partner, in which form, by when.
 
-Belongs here: the typed model of one delivery YAML file. Does not belong here: the partner's file
-format, which is a specification profile (data) read by `delivery`.
+Belongs here: the typed model of one delivery YAML file, a small family told apart by `kind`. Does not belong
+here: the partner's file format, which is a specification profile (data) read by `delivery`.
 """
 
 from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 from nightwatt.contracts.feed import WallTime
 
 Identifier = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
+Domain = Literal["billing", "usage"]
 
 
 class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class _Delivery(_Strict):
+    """What every delivery says about itself."""
+
+    delivery: Identifier
+    title: str
+    partner: Identifier
+    owner: str = Field(description="who to call")
+    profile: str = Field(description="specification profile, e.g. opower/interval_v2-0-5")
+    deadline: WallTime = Field(description="wall-clock time on the business date")
 
 
 class Destination(_Strict):
@@ -28,14 +40,10 @@ class Destination(_Strict):
     production_folder: str = Field("/uploads", description="folder once the partner approved")
 
 
-class Delivery(_Strict):
-    """One named package going out."""
+class OpowerIntervalDelivery(_Delivery):
+    """Interval reads to Opower, one file a read length."""
 
-    delivery: Identifier
-    title: str
-    partner: Identifier
-    owner: str = Field(description="who to call")
-    profile: str = Field(description="specification profile, e.g. opower/interval_v2-0-5")
+    kind: Literal["opower_interval"]
     utility_code: str = Field(pattern=r"^[a-z0-9]{3,4}$", description="code agreed with the partner")
     population: str = Field("res", description="population token agreed with the partner")
     commodity: Literal["electricity", "gas"]
@@ -48,5 +56,41 @@ class Delivery(_Strict):
         False, description="the operator's word that an incomplete profile may go to production"
     )
     destination: Destination
-    deadline: WallTime = Field(description="wall-clock time on the business date")
     max_file_mb: int = Field(4096, ge=1, description="split above this many megabytes, on service points")
+
+    @property
+    def domain(self) -> Domain:
+        """The domain whose publication the files are made from."""
+        return "usage"
+
+
+class CrmDestination(_Strict):
+    """Where the CRM's loader picks files up. Address and keys come from the environment, never from here."""
+
+    transport: Literal["sftp"] = "sftp"
+    connection: Identifier = Field(description="name of the connection: NIGHTWATT_SFTP_<NAME>_* settings")
+    folder: str = Field(pattern=r"^/", description="folder on the partner's server")
+
+
+class CrmDelivery(_Delivery):
+    """The customer picture to the CRM: a file an object with what changed since the CRM's last word, and a manifest."""
+
+    kind: Literal["crm"]
+    domain: Domain = Field(description="the domain whose publication the files are made from")
+    objects: tuple[Identifier, ...] = Field(
+        (), description="objects of the profile that are sent, by their names there; all of the domain otherwise"
+    )
+    destination: CrmDestination
+    max_file_mb: int = Field(
+        100, ge=1, le=100, description="split above this many megabytes, on rows; the Bulk API takes no more than 100"
+    )
+    send_expired: bool = Field(
+        True, description="send files that delete what has left the window; where the CRM does it by itself, false"
+    )
+
+
+Delivery = Annotated[OpowerIntervalDelivery | CrmDelivery, Field(discriminator="kind")]
+"""One named package going out."""
+
+DELIVERY: TypeAdapter[OpowerIntervalDelivery | CrmDelivery] = TypeAdapter(Delivery)
+"""Reads and describes a delivery of any kind."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from nightwatt.contracts.delivery import Delivery
+from nightwatt.contracts.delivery import DELIVERY
 from nightwatt.contracts.feed import Feed
 
 
@@ -17,6 +17,6 @@ def json_schemas() -> dict[str, dict[str, Any]]:
         "feed": {"$schema": "https://json-schema.org/draft/2020-12/schema", **Feed.model_json_schema()},
         "delivery": {
             "$schema": "https://json-schema.org/draft/2020-12/schema",
-            **Delivery.model_json_schema(),
+            **DELIVERY.json_schema(),
         },
     }

@@ -23,7 +23,7 @@ from posixpath import basename, join
 import duckdb
 
 from nightwatt import log
-from nightwatt.contracts.delivery import Delivery
+from nightwatt.contracts.delivery import OpowerIntervalDelivery
 from nightwatt.delivery import outbox
 from nightwatt.delivery.courier import At, Courier, Receipt, nowhere, receipt_of
 from nightwatt.delivery.opower.checker import check_interval_file
@@ -71,7 +71,7 @@ class Delivered:
 
 @dataclass(frozen=True)
 class _Task:
-    delivery: Delivery
+    delivery: OpowerIntervalDelivery
     profile: IntervalProfile
     settings: Settings
     ledger: Ledger
@@ -84,7 +84,7 @@ class _Task:
 
 
 def deliver(
-    delivery: Delivery,
+    delivery: OpowerIntervalDelivery,
     settings: Settings,
     ledger: Ledger,
     connection: duckdb.DuckDBPyConnection,
@@ -298,7 +298,7 @@ def _iso(instant: datetime | None) -> str | None:
     return None if instant is None else instant.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
-def _remote_folder(delivery: Delivery, profile: IntervalProfile) -> str:
+def _remote_folder(delivery: OpowerIntervalDelivery, profile: IntervalProfile) -> str:
     """Return the folder of the delivery's state, refusing what must not go to production."""
     approved = delivery.state == "approved"
     folder = delivery.destination.production_folder if approved else delivery.destination.review_folder

@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, date
-from typing import Any
+from typing import Any, cast
 
 import duckdb
 
+from nightwatt.contracts.delivery import OpowerIntervalDelivery
 from nightwatt.delivery.courier import nowhere
 from nightwatt.delivery.deliver import Delivered, Outcome, PublicationFacts
 from nightwatt.delivery.deliver import deliver as send
@@ -74,7 +75,7 @@ def deliver(
         business_date: the night.
         at: called at each named step of the courier (tests end the process there).
     """
-    contract = platform.catalog.delivery(delivery_name)
+    contract = cast("OpowerIntervalDelivery", platform.catalog.delivery(delivery_name))
     with (
         platform.ledger.run("deliver", delivery_name, business_date, platform.started_by),
         published(platform.settings) as con,

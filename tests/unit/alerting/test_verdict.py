@@ -13,7 +13,7 @@ import pytest
 from nightwatt.alerting.record import record_verdict
 from nightwatt.alerting.verdict import DOMAIN_DEADLINES, State, deadlines, night_verdicts, verdict, verdict_on
 from nightwatt.contracts.catalog import Catalog
-from nightwatt.contracts.delivery import Delivery, Destination
+from nightwatt.contracts.delivery import Destination, OpowerIntervalDelivery
 from nightwatt.errors import TerminalError
 from nightwatt.ledger.book import Ledger
 from nightwatt.ledger.models import Check, DeliveryState, Publication, PublicationState, Sending
@@ -93,8 +93,9 @@ def test_verdict_refuses_instants_without_a_zone_and_deadlines_that_run_backward
 @pytest.fixture
 def catalog() -> Catalog:
     """A catalog that promises one delivery."""
-    contract = Delivery(
+    contract = OpowerIntervalDelivery(
         delivery="opower_reads",
+        kind="opower_interval",
         title="Reads",
         partner="opower",
         owner="data desk",

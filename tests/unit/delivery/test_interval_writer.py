@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from tests.support.delivery import Read, body, contract, hours, local, profile, published, rows
 
-from nightwatt.contracts.delivery import Delivery
+from nightwatt.contracts.delivery import OpowerIntervalDelivery
 from nightwatt.delivery.opower.checker import check_interval_file
 from nightwatt.delivery.opower.interval_sql import offset_text
 from nightwatt.delivery.opower.interval_writer import Selection, Written, write_interval_files
@@ -29,7 +29,7 @@ def write(
     folder: Path,
     reads: list[Read],
     rules: IntervalProfile | None = None,
-    delivery: Delivery | None = None,
+    delivery: OpowerIntervalDelivery | None = None,
     since: int | None = None,
     through: int = 9,
 ) -> Written:

@@ -75,7 +75,7 @@ def test_packaged_deliveries_have_a_profile_that_can_name_their_files() -> None:
     deliveries = load_catalog().deliveries
 
     assert {"opower_interval_electric", "opower_interval_gas"} <= set(deliveries)
-    for delivery in deliveries.values():
+    for delivery in (d for d in deliveries.values() if d.kind == "opower_interval"):
         assert load_profile(delivery.profile).partner == delivery.partner
 
 

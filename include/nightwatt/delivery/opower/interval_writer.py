@@ -20,7 +20,7 @@ import pyarrow as pa
 from isal import isal_zlib
 
 from nightwatt import durable
-from nightwatt.contracts.delivery import Delivery
+from nightwatt.contracts.delivery import OpowerIntervalDelivery
 from nightwatt.delivery.opower import interval_sql as sql
 from nightwatt.delivery.opower.names import file_name
 from nightwatt.delivery.opower.profile import Column, IntervalProfile
@@ -117,7 +117,7 @@ class _Group:
 class _Job:
     """What one call writes."""
 
-    delivery: Delivery
+    delivery: OpowerIntervalDelivery
     profile: IntervalProfile
     selection: Selection
     sent: tuple[_Group, ...]
@@ -143,7 +143,7 @@ class _Chunk:
 
 def write_interval_files(
     con: duckdb.DuckDBPyConnection,
-    delivery: Delivery,
+    delivery: OpowerIntervalDelivery,
     profile: IntervalProfile,
     selection: Selection,
     folder: Path,

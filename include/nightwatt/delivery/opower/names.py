@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from nightwatt.contracts.delivery import Delivery
+from nightwatt.contracts.delivery import OpowerIntervalDelivery
 from nightwatt.delivery.opower.profile import IntervalProfile
 from nightwatt.errors import TerminalError
 
 
-def file_name(delivery: Delivery, profile: IntervalProfile, stamp: datetime) -> str:
+def file_name(delivery: OpowerIntervalDelivery, profile: IntervalProfile, stamp: datetime) -> str:
     """Return the name of a file generated at `stamp` (written in UTC: names then sort as they load).
 
     Raises:

@@ -1,6 +1,6 @@
 """What the partner's specification says, as data: columns, values, names, clock-change convention, folders.
 
-Belongs here: the typed model of a profile file and loading one with clear errors. Does not belong here:
+Belongs here: the typed model of a profile file. Does not belong here:
 anything the partner decides (that is in `profiles/*.yaml`), nor writing or checking by it.
 """
 
@@ -11,12 +11,9 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Literal
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, model_validator
 
-from nightwatt.errors import TerminalError
-
-PROFILES = Path(__file__).parents[1] / "profiles"
+from nightwatt.delivery.specification import PROFILES, Open, Strict, load
 
 OffsetFormat = Literal["+HHMM", "+HH:MM", "+H"]
 FieldName = Literal[
@@ -38,20 +35,7 @@ _TYPE_OF: dict[FieldName, ColumnType] = {
 _NEEDED: tuple[FieldName, ...] = ("service_point_id", "usage_value", "end_date", "end_time", "utc_offset")
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Open(_Strict):
-    """One thing the partner has not confirmed, and what is assumed meanwhile."""
-
-    topic: str
-    mark: Literal["UNC", "DER", "OURS"] = Field(description="the digest's mark")
-    assumed: str
-    question: int | None = Field(None, description="number of the question put to the partner")
-
-
-class Number(_Strict):
+class Number(Strict):
     """How amounts are written and which are accepted."""
 
     min_decimals: int = Field(0, ge=0, le=8, description="zeros are added up to this many decimals, never cut above")
@@ -60,7 +44,7 @@ class Number(_Strict):
     negative_enabled: bool = Field(False, description="the partner has configured negative amounts")
 
 
-class Column(_Strict):
+class Column(Strict):
     """One column of the file."""
 
     name: str = Field(pattern=r"^[A-Za-z][A-Za-z0-9_]*$")
@@ -93,7 +77,7 @@ class Column(_Strict):
         return frozenset(v for v in (*(self.map or {}).values(), self.blank) if v is not None)
 
 
-class NameParts(_Strict):
+class NameParts(Strict):
     """How files are named."""
 
     pattern: str
@@ -110,7 +94,7 @@ class NameParts(_Strict):
         return self
 
 
-class Text(_Strict):
+class Text(Strict):
     """Delimiter, encoding, line end, header, and words that must not stand for a null."""
 
     delimiter: Literal["\t"]
@@ -120,28 +104,28 @@ class Text(_Strict):
     null_words: list[str]
 
 
-class Compression(_Strict):
+class Compression(Strict):
     """How the file is packed. Part of the profile because it decides the bytes."""
 
     format: Literal["gzip"]
     level: int = Field(ge=0, le=3)
 
 
-class Time(_Strict):
+class Time(Strict):
     """How the end of an interval is labelled."""
 
     offset_format: OffsetFormat
     clock_change: Literal["I", "II"]
 
 
-class Folders(_Strict):
+class Folders(Strict):
     """Which folders are for what, as the partner names them."""
 
     review: list[str]
     production: list[str]
 
 
-class IntervalProfile(_Strict):
+class IntervalProfile(Strict):
     """One version of the partner's interval standard."""
 
     profile: str
@@ -197,32 +181,9 @@ class IntervalProfile(_Strict):
 
 
 def load_profile(name: str, folder: Path = PROFILES) -> IntervalProfile:
-    """Load a specification profile by its name, e.g. `opower/interval_v2-0-5`.
+    """Load an interval profile by its name, e.g. `opower/interval_v2-0-5`.
 
     Raises:
         TerminalError: `delivery.profile_unknown` or `delivery.profile_invalid`, naming key and remedy.
     """
-    path = (folder / f"{name}.yaml").resolve()
-    if not path.is_relative_to(folder.resolve()) or not path.is_file():
-        known = sorted(str(p.relative_to(folder).with_suffix("")) for p in folder.rglob("*.yaml"))
-        raise TerminalError(
-            "delivery.profile_unknown", f"there is no profile {name!r}", f"known profiles: {', '.join(known)}"
-        )
-    try:
-        return IntervalProfile.model_validate(yaml.safe_load(path.read_text("utf-8")))
-    except yaml.YAMLError as e:
-        raise _invalid(path, " ".join(str(e).split())[:300]) from e
-    except ValidationError as e:
-        faults = (
-            f"{'.'.join(str(p) for p in f['loc']) or '(whole profile)'}: {f['msg'].removeprefix('Value error, ')}"
-            for f in e.errors(include_url=False)
-        )
-        raise _invalid(path, "\n  ".join(faults)) from e
-
-
-def _invalid(path: Path, faults: str) -> TerminalError:
-    return TerminalError(
-        "delivery.profile_invalid",
-        f"{path.name} is not a valid specification profile:\n  {faults}",
-        "correct the keys named; the comments in the file say what each is for",
-    )
+    return load(name, IntervalProfile, folder)
