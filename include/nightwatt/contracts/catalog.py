@@ -122,7 +122,7 @@ def _in_use(
     folder: Path, feeds: dict[str, Feed], deliveries: dict[str, Delivery], systems: Collection[str] | None
 ) -> Catalog:
     """Set apart what is not in use, and what only the packaged catalog has: the models read that too."""
-    packaged = feeds if folder == PACKAGED else _load_all(PACKAGED / "feeds", Feed, "feed")[0]
+    packaged = feeds if folder == PACKAGED else _load_all(PACKAGED / "feeds", FEED, "feed")[0]
     choosable = {f.system for f in packaged.values()}
     known = choosable | {f.system for f in feeds.values()}
     if unknown := sorted(set(systems or ()) - known):
