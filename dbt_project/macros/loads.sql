@@ -2,18 +2,22 @@
     What a billing model has seen already.
 
     Loads get their number when they start, and two may end in either order, so "everything above the highest
-    number seen" would lose one. The set of loads seen is remembered instead, by int_ccb__built_loads, which is built
-    after every model that asks; a run that dies in between sees those loads again and makes the same rows.
+    number seen" would lose one. The set of loads seen is remembered instead, by int_<system>__built_loads, which is
+    built after every model of the system that asks; a run that dies in between sees those loads again and makes the same
+    rows. A load is of one system only, so the systems' sets can be looked at as one.
 -#}
 {% macro built_loads() -%}
-    {%- set relation = adapter.get_relation(
-        database=target.database, schema='intermediate', identifier='int_ccb__built_loads'
-    ) if execute else none -%}
-    {%- if relation -%}
-        (select load_sequence from {{ relation }})
-    {%- else -%}
-        (select null::bigint as load_sequence where false)
-    {%- endif -%}
+    (
+        {%- for system in ['ccb', 'isu'] -%}
+            {%- set relation = adapter.get_relation(
+                database=target.database, schema='intermediate', identifier='int_' ~ system ~ '__built_loads'
+            ) if execute else none -%}
+            {%- if relation -%}
+                select load_sequence from {{ relation }} union all {{ ' ' }}
+            {%- endif -%}
+        {%- endfor -%}
+        select null::bigint as load_sequence where false
+    )
 {%- endmacro %}
 
 {% macro is_new_row() -%}

@@ -60,7 +60,7 @@ class Scratch:
         self.sequence = 0
         self.reads = {}
         feeds = load_catalog().feeds.values()
-        tables = {f.feed: lake_columns(f) for f in feeds if f.system == "ccb"}
+        tables = {f.feed: lake_columns(f) for f in feeds if f.entity == "table"}
         tables["interval_reads"] = dict(READ_COLUMNS)
         tables["feeds"] = {"feed": "VARCHAR", "absence": "VARCHAR"}
         tables["touched_reads"] = {"service_point_id": "VARCHAR", "channel": "VARCHAR", "read_date": "DATE"}

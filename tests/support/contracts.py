@@ -262,9 +262,9 @@ FAULTS = {
     "more digits than are kept": (
         TABLE,
         "scale: 2",
-        "scale: 9",
+        "scale: 15",
         "columns.2.scale",
-        "less than or equal to 8",
+        "less than or equal to 14",
         "correct",
     ),
     "a number where a text stands": (

@@ -217,7 +217,7 @@ class Column(_Strict):
         None, description="strptime form of a date, time or timestamp; ISO otherwise"
     )
     zone: ZoneName = Field("UTC", description="zone of a timestamp that is not the interval's own stamp")
-    scale: int = Field(8, ge=0, le=8, description="digits after the decimal sign that a decimal may carry")
+    scale: int = Field(8, ge=0, le=14, description="digits after the decimal sign that a decimal may carry")
     required: bool = Field(False, description="blank makes the row a reject")
     strip: str = Field("", description="signs taken off both ends besides blanks, e.g. a leading apostrophe")
     channel: Identifier | None = Field(None, description="for a value column that is a channel of its own")
@@ -448,6 +448,8 @@ class Feed(_Strict):
         if len(channels) != len(set(channels)):
             raise ValueError("several value columns need a `channel` each, and different ones")
         for c in self.columns:
+            if c.field == "value" and c.scale > 8:
+                raise ValueError(f"column {c.name}: a read carries at most eight decimals, not {c.scale}")
             wanted = READ_TYPES.get(c.field or "")
             if wanted and c.type != wanted:
                 raise ValueError(f"column {c.name}: field {c.field} needs type {wanted}, not {c.type}")

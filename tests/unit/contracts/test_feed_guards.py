@@ -33,6 +33,7 @@ def columns(**by_name: dict[str, Any]) -> list[dict[str, Any]]:
         (changed(columns=columns(START_UTC={"format": "%Y-%m-%d %Q"})), "a directive that is not known"),
         (changed(interval={**GAS["interval"], "unit": {"constant": "CCF"}}), r"\['CCF'\] are not canonical units"),
         (changed(interval={**GAS["interval"], "length_min": 7}), "7 minutes do not divide a day"),
+        (changed(columns=columns(CCF={"scale": 9})), "at most eight decimals, not 9"),
         (changed(format={"delimiter": ",", "decimal_sign": ","}), "the delimiter is also the decimal sign"),
     ],
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -73,7 +74,7 @@ def test_the_models_find_every_relation_they_read(tmp_path: Path) -> None:
     folder = own_catalog(tmp_path / "own", sample="acme")
     settings = Settings(home=tmp_path / "home", systems=("mdm",))
     with Platform.open("test", settings, folder) as platform:
-        inputs = build_inputs(platform).table_feeds
+        inputs = build_inputs(platform, "billing", date(2026, 3, 9)).table_feeds
     packaged = {n: f for n, f in load_catalog().feeds.items() if f.entity == "table"}
     assert set(inputs) == {*packaged, "sample"}
     for name, feed in packaged.items():

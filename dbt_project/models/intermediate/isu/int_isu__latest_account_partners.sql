@@ -1,0 +1,8 @@
+{{ config(
+    materialized='incremental',
+    incremental_strategy='delete+insert',
+    unique_key=['client', 'account_id', 'partner_id'],
+    on_schema_change='fail'
+) }}
+
+{{ latest_rows(ref('stg_isu__account_partners'), ['client', 'account_id', 'partner_id']) }}

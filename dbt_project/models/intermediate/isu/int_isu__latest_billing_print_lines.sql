@@ -1,0 +1,11 @@
+{{ config(
+    materialized='incremental',
+    incremental_strategy='delete+insert',
+    unique_key=['client', 'print_document_id', 'billing_document_id', 'billing_line_number'],
+    on_schema_change='fail'
+) }}
+
+{{ latest_rows(
+    ref('stg_isu__billing_print_lines'),
+    ['client', 'print_document_id', 'billing_document_id', 'billing_line_number']
+) }}

@@ -1,0 +1,24 @@
+with source as (
+    select * from {{ source('lake', 'isu_adr2') }}
+),
+
+renamed as (
+    select
+        {{ text_value('mandt') }} as client,
+        {{ text_value('addrnumber') }} as address_id,
+        {{ text_value('consnumber') }} as sequence_number,
+
+        {{ text_value('tel_number') }} as phone_number,
+        {{ text_value('tel_extens') }} as phone_extension,
+        {{ text_value('r3_user') }} as phone_kind_code,
+        {{ sap_flag('flgdefault') }} as is_default,
+
+        {{ is_sap_deletion('di_operation_type') }} as is_deleted,
+        extracted_at as last_updated_at,
+        _receipt_id,
+        _load_sequence,
+        _source_row
+    from source
+)
+
+select * from renamed
