@@ -48,7 +48,7 @@ CONTACT_ROUTES = ("EMAIL", "HOMEPHONE", "CELLPHONE")  # in the order of EMAIL, H
 BILL_ROUTES = ("POSTAL  ", "EMAIL   ", "SMS     ", "        ")  # in the order of POSTAL, BY_EMAIL, BY_SMS, UNSAID
 DIVISION = "NORTH"
 _TYPES_CHANGED = datetime(2012, 3, 1, 14, tzinfo=UTC).replace(tzinfo=None)
-_DEPOSIT, _CANCELLED = 2, 3  # kinds of agreement besides ELECTRIC and GAS
+_DEPOSIT, CANCELLED = 2, 3  # kinds of agreement besides ELECTRIC and GAS
 
 
 def agreement_types() -> pl.DataFrame:
@@ -367,7 +367,7 @@ def agreements(extract: Extract, tenants: Tenancies) -> Tables:
         (ELECTRIC, np.ones(len(tenants), dtype=np.bool_)),
         (GAS, tenants.has_gas),
         (_DEPOSIT, tenants.chance("deposit") < 0.03),
-        (_CANCELLED, tenants.chance("cancelled") < 0.004),
+        (CANCELLED, tenants.is_cancelled_once),
     )
     of = np.concatenate([np.nonzero(has)[0] for _, has in kinds])
     kind = np.repeat(np.arange(len(kinds)), [np.count_nonzero(has) for _, has in kinds])
@@ -383,7 +383,7 @@ def agreements(extract: Extract, tenants: Tenancies) -> Tables:
 
 def _agreement_rows(extract: Extract, held: Tenancies, kind: I64, number: U64) -> pl.DataFrame:
     """Pending start, active or reactivated, pending stop, stopped, closed with the final bill; or cancelled."""
-    known, cancelled = held.start - KNOWN_BEFORE, kind == _CANCELLED
+    known, cancelled = held.start - KNOWN_BEFORE, kind == CANCELLED
     leaving = np.where(cancelled, NEVER, held.end)
     live = np.where(held.chance("reactivated") < 0.01, "50", "20")
     status = np.full(len(held), "10")
@@ -396,7 +396,8 @@ def _agreement_rows(extract: Extract, held: Tenancies, kind: I64, number: U64) -
     for day, code in steps:
         status = np.where(day <= extract.day, code, status)
     changed = latest(extract.day, known, *(day for day, _ in steps))
-    end = np.where(leaving - KNOWN_BEFORE <= extract.day, leaving, np.where(cancelled, held.start, NEVER))
+    taken_back = np.where(cancelled & (held.start - 1 <= extract.day), held.start, NEVER)
+    end = np.where(leaving - KNOWN_BEFORE <= extract.day, leaving, taken_back)
     rows = extract.rows(changed)
     base = np.where(kind == _DEPOSIT, 4, np.where(kind == GAS, 2, 0) + held.is_business)
     return pl.DataFrame(

@@ -1,7 +1,7 @@
 """One night of the make-believe utility: all systems' files in their folders.
 
 Here: the order of writing and the checks of what was asked.
-Not here: the files themselves (`mdm`, `ccb`).
+Not here: the files themselves (`mdm`, `ccb`, `isu`).
 """
 
 from __future__ import annotations
@@ -13,11 +13,12 @@ from pathlib import Path
 from nightwatt.errors import TerminalError
 from nightwatt.simulator.ccb import write_ccb
 from nightwatt.simulator.clock import LAST_YEAR
+from nightwatt.simulator.isu import write_isu
 from nightwatt.simulator.mdm import write_electric, write_gas
 from nightwatt.simulator.utility import FileSummary, NightSummary, Utility
 from nightwatt.simulator.world import EVENTS_SINCE
 
-SYSTEMS = ("ccb", "mdm")
+SYSTEMS = ("ccb", "mdm", "isu")
 
 
 def write_night(
@@ -28,7 +29,7 @@ def write_night(
     history_days: int = 1,
     first_night: bool = False,
     parts: int = 1,
-    systems: Collection[str] = SYSTEMS,
+    systems: Collection[str] = ("ccb", "mdm"),
 ) -> NightSummary:
     """Write the files that arrive in the early morning of `night` under `folder`/<system>/.
 
@@ -39,7 +40,8 @@ def write_night(
             Late reads and corrections of still earlier days come on top.
         first_night: billing extracts are complete, with a year of bills; else they carry the changes of the day before.
         parts: how many files the electric reads are split into, by customer.
-        systems: which systems write; some of `ccb` and `mdm`.
+        systems: which systems write: `ccb` and `isu` are two forms of the same customers, bills and payments, `mdm`
+            their reads.
 
     Raises:
         TerminalError: the night or the systems asked for are not ones the simulator knows.
@@ -50,6 +52,8 @@ def write_night(
     files: list[FileSummary] = []
     if "ccb" in systems:
         files += write_ccb(utility, night, folder / "ccb", first_night=first_night)
+    if "isu" in systems:
+        files += write_isu(utility, night, folder / "isu", first_night=first_night)
     if "mdm" in systems:
         files += write_electric(utility, night, folder / "mdm", history_days=history_days, parts=parts)
         files += write_gas(utility, night, folder / "mdm", history_days=history_days)

@@ -150,14 +150,18 @@ class Customers:
         block = self.numbers // np.uint64(GROUP_BLOCK)
         return _GROUP_NUMBERS + block * np.uint64(4) + self.group.astype(np.uint64)
 
-    @cached_property
-    def opens_group(self) -> Flags:
-        """Say which premises are the first a group may hold: with them the group's person is written, once."""
+    def group_neighbours(self) -> Customers:
+        """Return all premises that the groups around these customers may hold."""
         blocks = np.unique(self.numbers // np.uint64(GROUP_BLOCK))
         neighbours = np.arange(GROUP_BLOCK, dtype=np.uint64)
         numbers = np.add.outer(blocks * np.uint64(GROUP_BLOCK), neighbours).astype(np.uint64).ravel()
         everyone = Customers(self.utility, numbers[numbers < np.uint64(self.utility.customers)])
-        held = everyone.take(np.nonzero(everyone.group != ALONE)[0])
+        return everyone.take(np.nonzero(everyone.group != ALONE)[0])
+
+    @cached_property
+    def opens_group(self) -> Flags:
+        """Say which premises are the first a group may hold: with them the group's person is written, once."""
+        held = self.group_neighbours()
         _, first = np.unique(held.group_person, return_index=True)
         opens: Flags = np.isin(self.numbers, held.numbers[first])
         return opens
@@ -252,6 +256,12 @@ class Tenancies:
     @property
     def has_time_of_use_rate(self) -> Flags:
         return ~self.is_business & (self.chance("time-of-use") < 0.1)
+
+    @property
+    def is_cancelled_once(self) -> Flags:
+        """Say which tenancies had an agreement made before the right one, and taken back the day before the start."""
+        cancelled: Flags = self.chance("cancelled") < 0.004
+        return cancelled
 
     @property
     def is_budget_billed(self) -> Flags:

@@ -83,3 +83,9 @@ def table(folder: Path, name: str, night: str) -> pl.DataFrame:
     text = lines(folder / "ccb" / f"ccb_{name}_{night}.csv.gz")
     frame = pl.read_csv(b"\n".join(text[:-1]), infer_schema=False)
     return frame.with_columns(pl.all().fill_null("").str.strip_chars_end(" "))
+
+
+def isu_table(folder: Path, name: str, night: str) -> pl.DataFrame:
+    """Read one SAP extract, trailer taken off and blanks empty; everything stays text."""
+    text = lines(folder / "isu" / f"isu_{name}_{night}.csv.gz")
+    return pl.read_csv(b"\n".join(text[:-1]), infer_schema=False).with_columns(pl.all().fill_null(""))
