@@ -38,8 +38,8 @@ def put_in_place(aside: Path, final: Path) -> None:
 
 def put_folder_in_place(aside: Path, final: Path) -> None:
     """Rename a finished folder of files onto its name, durably. What stood there is removed before."""
-    for path in aside.iterdir():
-        fsync_file(path)
+    for path in aside.rglob("*"):
+        fsync_file(path)  # of folders in it, too, their entries
     fsync_folder(aside)
     if final.exists():
         shutil.rmtree(final)

@@ -46,10 +46,10 @@ def suspects() -> set[str]:
 
 
 def codes_in(source: str) -> set[str]:
-    """Return the codes one file can say: those given to what carries a code, and every `row.` code."""
+    """Return the codes one file can say: those given to what carries a code, and every `row.` and `idoc.` code."""
     tree = ast.parse(source)
     given = {text for node in ast.walk(tree) for text in _given(node)}
-    rows = {text.partition("|")[0] for text in _texts(tree) if text.startswith("row.")}
+    rows = {text.partition("|")[0] for text in _texts(tree) if text.startswith(("row.", "idoc."))}
     return {text for text in given | rows if CODE.fullmatch(text)}
 
 

@@ -129,7 +129,36 @@ mode: append
 deadlines: {expected_by: "03:00", late_at: "04:00", deadline: "06:00"}
 """
 
-ALL = {"table": TABLE, "long": LONG_READS, "wide": WIDE_READS, "offset": OFFSET_READS}
+IDOCS = """
+feed: sample
+title: Partners
+system: isu
+owner: billing@nightwatt.invalid
+domain: billing
+entity: table
+arrival:
+  pattern: "partners_{business_date:%Y%m%d}.idoc"
+  wholeness: {rule: done_marker}
+format:
+  kind: idoc
+  compression: zst
+  client: "100"
+  idoc_type: ZISU_BP01
+  message_type: ZISU_BP
+  row_segment: Z1BUT000
+  other_segments: [Z1NOTE]
+  padding: trimmed
+  error_statuses: ["51", "56"]
+columns:
+  - {name: PARTNER, field: partner, offset: 0, length: 10}
+  - {name: RUN, field: run, segment: Z1HEAD, offset: 4, length: 6}
+  - {name: CREDAT, field: created, control_field: CREDAT, type: date, format: "%Y%m%d"}
+key: [partner]
+mode: delta
+deadlines: {expected_by: "03:00", late_at: "04:00", deadline: "06:00"}
+"""
+
+ALL = {"idocs": IDOCS, "table": TABLE, "long": LONG_READS, "wide": WIDE_READS, "offset": OFFSET_READS}
 
 # text to change, what to, then the key and words of the fault
 FAULTS = {
@@ -257,6 +286,74 @@ FAULTS = {
         'thousands_sign: ","',
         "format",
         "are the same",
+        "correct",
+    ),
+    "an unknown kind of format": (IDOCS, "kind: idoc", "kind: edifact", "format", "does not match", "use one of"),
+    "a wrong key of a format": (IDOCS, "padding:", "pading:", "format.pading", "Extra", "spelling"),
+    "a client of two digits": (IDOCS, 'client: "100"', 'client: "10"', "format.client", "match pattern", "correct"),
+    "an IDoc format without its type": (IDOCS, "  idoc_type: ZISU_BP01\n", "", "format.idoc_type", "required", "add"),
+    "rows that are passed over": (
+        IDOCS,
+        "other_segments: [Z1NOTE]",
+        "other_segments: [Z1NOTE, Z1BUT000]",
+        "format",
+        "row_segment is also",
+        "correct",
+    ),
+    "columns of a segment that is passed over": (
+        IDOCS,
+        "other_segments: [Z1NOTE]",
+        "other_segments: [Z1HEAD]",
+        "(whole contract)",
+        "columns are cut from them",
+        "correct",
+    ),
+    "a column of an IDoc without its place": (
+        IDOCS,
+        ", offset: 0, length: 10",
+        "",
+        "(whole contract)",
+        "PARTNER: needs offset and length",
+        "correct",
+    ),
+    "a column that ends after the segment": (
+        IDOCS,
+        "offset: 4, length: 6",
+        "offset: 995, length: 6",
+        "(whole contract)",
+        "RUN: ends after the 1000",
+        "correct",
+    ),
+    "an unknown field of the control record": (
+        IDOCS,
+        "control_field: CREDAT",
+        "control_field: CREDATE",
+        "(whole contract)",
+        "no field CREDATE; it has TABNAM, MANDT",
+        "correct",
+    ),
+    "two places for one column": (
+        IDOCS,
+        "control_field: CREDAT",
+        "control_field: CREDAT, offset: 1",
+        "(whole contract)",
+        "either control_field",
+        "correct",
+    ),
+    "slots of an IDoc": (
+        IDOCS,
+        "name: RUN, field: run, segment: Z1HEAD",
+        'name: "P{slot}", slots: 3',
+        "(whole contract)",
+        "no slots",
+        "correct",
+    ),
+    "a place in delimited text": (
+        TABLE,
+        "field: acct_id, required",
+        "field: acct_id, length: 10, required",
+        "(whole contract)",
+        "belong to format idoc",
         "correct",
     ),
     "more digits than are kept": (

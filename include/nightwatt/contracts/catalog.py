@@ -197,8 +197,20 @@ def _load_one(path: Path, model: TypeAdapter[Model], name_key: str) -> tuple[Mod
 
 def _faults(path: Path, raw: object, error: ValidationError) -> Iterator[Fault]:
     for e in error.errors(include_url=False):
-        key = ".".join(_keys(e["loc"], raw)) or "(whole contract)"
+        places = e["loc"][:-1] if _names_an_alternative(e["loc"], raw, e["type"]) else e["loc"]
+        key = ".".join(_keys(places, raw)) or "(whole contract)"
         yield Fault(path, key, e["msg"].removeprefix("Value error, "), _remedy(e["type"], e.get("ctx", {})))
+
+
+def _names_an_alternative(places: Sequence[int | str], raw: object, kind: str) -> bool:
+    """Whether the last place is no key of the file but the name of the form a section was read as."""
+    here = raw
+    for place in places[:-1]:
+        if isinstance(here, dict):
+            here = here.get(place, here)
+        elif isinstance(here, list) and isinstance(place, int) and place < len(here):
+            here = here[place]
+    return kind == "value_error" and isinstance(here, dict) and bool(places) and places[-1] not in here
 
 
 def _keys(places: Sequence[int | str], raw: object) -> Iterator[str]:

@@ -16,6 +16,8 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
+from nightwatt.contracts.formats import DelimitedFormat, Format, IdocFormat, SegmentName
+from nightwatt.contracts.idoc_records import CONTROL, SDATA_LENGTH
 from nightwatt.contracts.names import PatternError, compile_pattern
 
 
@@ -42,14 +44,6 @@ def _known_pattern(pattern: str) -> str:
     except PatternError as e:
         raise ValueError(str(e)) from e
     return pattern
-
-
-def _known_encoding(name: str) -> str:
-    try:
-        "".encode(name)
-    except LookupError as e:
-        raise ValueError(f"unknown encoding {name!r}; use a name Python knows, such as utf-8 or cp1252") from e
-    return name
 
 
 def _more_than_nothing(factor: str) -> str:
@@ -81,7 +75,6 @@ def _inside(folder: str) -> str:
 RelativeFolder = Annotated[str, AfterValidator(_inside)]
 ZoneName = Annotated[str, AfterValidator(_known_zone)]
 FilePattern = Annotated[str, AfterValidator(_known_pattern)]
-EncodingName = Annotated[str, AfterValidator(_known_encoding)]
 WallTime = Annotated[time, BeforeValidator(_written_out), AfterValidator(_without_zone)]
 Identifier = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
 Offset = Annotated[str, Field(pattern=r"^[+-]\d{2}:\d{2}$")]
@@ -149,36 +142,7 @@ class Arrival(_Strict):
         return self
 
 
-# --- how a file is written ---------------------------------------------------------------------------
-
-
-class Format(_Strict):
-    """The outer shape of a delimited file."""
-
-    kind: Literal["delimited"] = "delimited"
-    compression: Literal["plain", "gz", "zst", "zip"] = "plain"
-    encoding: EncodingName = Field("utf-8", description="any codec Python knows, e.g. utf-8, latin-1, cp1252, utf-16")
-    delimiter: str = Field(",", min_length=1, max_length=1)
-    header: bool = Field(
-        True, description="the first line names the columns and must name exactly those of the contract"
-    )
-    quote: str | None = Field(
-        None, min_length=1, max_length=1, description="quote sign; none for feeds that never quote"
-    )
-    null_values: tuple[str, ...] = Field(("",), description="texts that mean blank, after trimming")
-    decimal_sign: Literal[".", ","] = "."
-    thousands_sign: Literal[",", ".", " ", "'"] | None = None
-
-    @model_validator(mode="after")
-    def _signs_differ(self) -> Self:
-        if self.decimal_sign == self.thousands_sign:
-            raise ValueError("decimal_sign and thousands_sign are the same; one of them must change")
-        if self.delimiter == self.decimal_sign and self.quote is None:
-            raise ValueError("the delimiter is also the decimal sign, and nothing is quoted; one of them must change")
-        if self.quote == self.delimiter:
-            raise ValueError("quote and delimiter are the same; one of them must change")
-        return self
-
+# --- columns ---------------------------------------------------------------------------------------------
 
 READ_FIELDS = frozenset(
     {
@@ -225,6 +189,14 @@ class Column(_Strict):
     slots: int | None = Field(None, ge=2, le=300, description="wide rows: this entry stands for so many columns")
     first_slot: int = Field(1, ge=0, description="number of the first slot")
     personal: bool = Field(False, description="holds personal data")
+    segment: SegmentName | None = Field(
+        None, description="IDoc: the segment the column is cut from, the row's own or one above it; the row's otherwise"
+    )
+    offset: int | None = Field(None, ge=0, description="IDoc: where it starts in the segment's data (SDATA), from 0")
+    length: int | None = Field(None, ge=1, description="IDoc: how many characters it has there")
+    control_field: str | None = Field(
+        None, description="IDoc: instead, a field of the control record, e.g. DOCNUM or CREDAT"
+    )
 
     @model_validator(mode="after")
     def _slots_have_names(self) -> Self:
@@ -369,7 +341,7 @@ class Feed(_Strict):
     entity: Literal["interval_read", "table"]
     commodity: Literal["electricity", "gas"] | None = None
     arrival: Arrival
-    format: Format = Format()
+    format: Format = DelimitedFormat()
     columns: tuple[Column, ...] = Field(min_length=1)
     constants: dict[Identifier, str] = Field(default_factory=dict, description="fields that no column carries")
     interval: Interval | None = None
@@ -394,12 +366,24 @@ class Feed(_Strict):
             self._check_reads(set(fields))
         else:
             self._check_table(fields)
+        self._check_places()
         names = self.file_columns
         if doubled := sorted({n for n in names if names.count(n) > 1}):
             raise ValueError(f"columns {doubled} are named twice; a file's columns have different names")
         if self.absence == "close" and self.mode != "full":
             raise ValueError("absence: close needs mode: full; a delta file says nothing about the rows it leaves out")
         return self
+
+    def _check_places(self) -> None:
+        """A column of an IDoc says where it is cut from; a column of delimited text cannot."""
+        for c in self.columns:
+            if isinstance(self.format, IdocFormat):
+                _check_cut(c)
+            elif c.control_field or c.segment or c.offset is not None or c.length is not None:
+                raise ValueError(f"column {c.name}: segment, offset, length and control_field belong to format idoc")
+        passed_over = self.format.other_segments if isinstance(self.format, IdocFormat) else ()
+        if both := sorted({c.segment for c in self.columns if c.segment in passed_over}, key=str):
+            raise ValueError(f"other_segments {both} are not passed over: columns are cut from them")
 
     def _check_table(self, fields: list[str]) -> None:
         if self.interval:
@@ -491,3 +475,21 @@ class Feed(_Strict):
             else:
                 names.append(c.name)
         return tuple(names)
+
+
+def _check_cut(column: Column) -> None:
+    if column.slots:
+        raise ValueError(f"column {column.name}: an IDoc has no slots; give each column its own place")
+    if column.control_field is not None:
+        if column.segment or column.offset is not None or column.length is not None:
+            raise ValueError(f"column {column.name}: give either control_field, or offset and length")
+        if column.control_field not in CONTROL:
+            raise ValueError(
+                f"column {column.name}: the control record has no field {column.control_field}; "
+                f"it has {', '.join(CONTROL)}"
+            )
+        return
+    if column.offset is None or column.length is None:
+        raise ValueError(f"column {column.name}: needs offset and length within the segment's data, or control_field")
+    if column.offset + column.length > SDATA_LENGTH:
+        raise ValueError(f"column {column.name}: ends after the {SDATA_LENGTH} characters of a segment's data")

@@ -9,7 +9,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from nightwatt.contracts.feed import Column, Format
+from nightwatt.contracts.feed import Column
+from nightwatt.contracts.formats import Format
 from nightwatt.duck import ident, text
 
 _ISO = {None, "%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M:%SZ"}

@@ -21,7 +21,7 @@ import numpy.typing as npt
 import pyarrow as pa
 from isal import igzip
 
-from nightwatt.contracts.feed import Format
+from nightwatt.contracts.formats import Format
 
 _BOM = b"\xef\xbb\xbf"
 _LF, _CR = b"\n\r"
@@ -59,10 +59,24 @@ def physical_lines(stream: IO[bytes]) -> Iterator[tuple[int, bytes]]:
             yield number, line
 
 
+def is_utf8(encoding: str) -> bool:
+    """Return whether an encoding is the one the engine reads by itself."""
+    return encoding.lower().replace("_", "-") in {"utf-8", "utf8"}
+
+
+def ends_with_line_end(path: Path, form: Format) -> bool:
+    """Return whether the last line of a file is finished."""
+    last = b""
+    with unpacked(path, form.compression) as stream:
+        while chunk := stream.read(_CHUNK):
+            last = (last + chunk[-8:])[-8:]
+    return last.decode(form.encoding, "replace").endswith(("\n", "\r"))
+
+
 def first_line(path: Path, form: Format) -> str:
     """Return the first line as text, without its end and without a byte order mark."""
     with unpacked(path, form.compression) as stream:
-        if form.encoding.lower().replace("_", "-") in {"utf-8", "utf8"}:
+        if is_utf8(form.encoding):
             _, line = next(physical_lines(stream), (0, b""))
             return line.removeprefix(_BOM).decode("utf-8", errors="replace")
         reader = io.TextIOWrapper(stream, form.encoding, errors="replace")

@@ -17,10 +17,13 @@ from sqlalchemy import update
 
 from nightwatt import durable
 from nightwatt.contracts.canonical import READ_COLUMNS, READ_KEY
-from nightwatt.contracts.feed import Feed, Format, Trailer
+from nightwatt.contracts.feed import Feed, Trailer
+from nightwatt.contracts.formats import Format, IdocFormat
 from nightwatt.duck import ident, memory_engine, text
 from nightwatt.errors import NightWattError, TerminalError
+from nightwatt.intake.formats import idoc
 from nightwatt.intake.formats.delimited import BadLine, Delimited, bad_lines, open_delimited
+from nightwatt.intake.formats.idoc import IdocFile, Known, Open, open_idocs
 from nightwatt.intake.intervals import fans_out, needs_record, prepare_days, reads_sql
 from nightwatt.intake.lines import locate
 from nightwatt.intake.rejects import REASONS, Reject, read_rejects, reject_path, summary, write_rejects
@@ -28,6 +31,9 @@ from nightwatt.intake.tables import lake_columns, table_sql
 from nightwatt.ledger import Ledger, loads
 from nightwatt.ledger.models import Load, LoadState, Receipt, ReceiptState
 from nightwatt.settings import Settings
+
+_HEADS = Path("idocs") / "heads.parquet"
+"""Which IDocs a load took in, beside its rows."""
 
 
 @dataclass(frozen=True)
@@ -54,6 +60,9 @@ class _Input:
     carried: Sequence[Reject] = ()  # open rejects that this reading cannot help
     has_trailer: bool = True
     form: Format | None = None
+    open: Open | None = None  # a replay of IDocs: what counts of the file
+    open_lines: int = 0  # a replay: how many rejects it reads
+    known: Known = idoc.NOTHING_KNOWN  # IDocs that earlier files brought
 
 
 @dataclass(frozen=True)
@@ -75,9 +84,9 @@ class _Job:
     def is_table(self) -> bool:
         return self.feed.entity == "table"
 
-    def rows(self, delimited: Delimited, relation: str) -> str:
+    def rows(self, relation: str, names: dict[str, str]) -> str:
         """Return the select that turns the file's text columns into lake rows with their faults."""
-        names, receipt, sequence = delimited.raw_names, self.receipt.id, self.load.sequence
+        receipt, sequence = self.receipt.id, self.load.sequence
         if self.is_table:
             return table_sql(self.feed, relation, names, receipt, sequence)
         return reads_sql(self.feed, relation, names, receipt, sequence, self.settings.zone)
@@ -100,25 +109,33 @@ def intake(receipt: Receipt, feed: Feed, settings: Settings, ledger: Ledger, lan
         The counts. `held` tells why the receipt was put on hold instead: unreadable, rejects over the
         contract's tolerance, or fewer or more rows than the sender announced.
     """
-    source = _Input(landed, receipt.line_count, bool(receipt.needs_cleaning))
+    known = _known_idocs(receipt, feed, settings, ledger)
+    source = _Input(landed, receipt.line_count, bool(receipt.needs_cleaning), known=known)
     return _load(receipt, feed, settings, ledger, source, "intake")
 
 
-def replay(receipt: Receipt, feed: Feed, settings: Settings, ledger: Ledger, fixed: Path | None = None) -> LoadResult:
+def replay(
+    receipt: Receipt, feed: Feed, settings: Settings, ledger: Ledger, landed: Path, fixed: Path | None = None
+) -> LoadResult:
     """Read the open rejects of a receipt again, by the contract as it is now.
+
+    Lines of IDocs mean nothing without their control record and the segments above them, so for those the whole
+    landed file is read again and only its open lines count.
 
     Args:
         receipt: a loaded or held receipt with open rejects.
         feed: its contract.
         settings: the home.
         ledger: the book.
-        fixed: a file with corrected lines (with header, if the feed has one) that replace the open
-            rejects; without it the lines are taken as they came.
+        landed: the file the receipt is of.
+        fixed: a file with corrected lines (with header, if the feed has one; of IDocs with the control record and
+            the segments above) that replace the open rejects; without it the lines are taken as they came.
 
     Raises:
         TerminalError: `rejects.none`, if nothing is open that a replay could help; `rejects.held`, if the file
             itself is not loaded; `rejects.superseded`; `rejects.count_differs`, if the corrected lines are not as
-            many as the open rejects. A replay that fails leaves the receipt as it was.
+            many as the open rejects; `rejects.still_bad`, if a corrected IDoc that was put aside whole is not good
+            now. A replay that fails leaves the receipt as it was.
     """
     if receipt.state != ReceiptState.LOADED:
         raise TerminalError(
@@ -141,7 +158,12 @@ def replay(receipt: Receipt, feed: Feed, settings: Settings, ledger: Ledger, fix
     scratch.mkdir(parents=True, exist_ok=True)
     path = scratch / "lines"
     try:
-        source = _replay_input(path, feed, open_rejects, fixed)
+        if not isinstance(feed.format, IdocFormat):
+            source = _replay_input(path, feed, open_rejects, fixed)
+        elif fixed:
+            source = _corrected_idocs(path, feed, open_rejects, fixed)
+        else:
+            source = _landed_again(landed, receipt, open_rejects, _known_idocs(receipt, feed, settings, ledger))
         return _load(receipt, feed, settings, ledger, source, "replay")
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
@@ -154,7 +176,7 @@ def _replay_input(path: Path, feed: Feed, rejects: list[Reject], fixed: Path | N
         lines = [line for line in fixed.read_text(feed.format.encoding).splitlines() if line]
         _same_count(len(lines) - header, rejects, fixed)
         path.write_text("\n".join(lines) + "\n", "utf-8", newline="")
-        return _Input(path, len(lines), needs_cleaning=True, has_trailer=False, form=form)
+        return _Input(path, len(lines), needs_cleaning=True, has_trailer=False, form=form, open_lines=len(rejects))
     # The bytes of these lines are not text; reading them as some other encoding would make up ids.
     carried = [r for r in rejects if r.code == "row.bad_encoding"]
     helped = [r for r in rejects if r.code != "row.bad_encoding"]
@@ -169,7 +191,34 @@ def _replay_input(path: Path, feed: Feed, rejects: list[Reject], fixed: Path | N
     lines = [names][:header] + [r.raw for r in helped]
     path.write_text("\n".join(lines) + "\n", "utf-8", newline="")
     numbers = [0][:header] + [r.line for r in helped]
-    return _Input(path, len(lines), True, numbers, carried, has_trailer=False, form=form)
+    return _Input(path, len(lines), True, numbers, carried, has_trailer=False, form=form, open_lines=len(rejects))
+
+
+def _landed_again(landed: Path, receipt: Receipt, rejects: Sequence[Reject], known: Known) -> _Input:
+    """The landed file, of which only the open lines count."""
+    wanted = Open([r.line for r in rejects])
+    return _Input(landed, 0, bool(receipt.needs_cleaning), open=wanted, open_lines=len(rejects), known=known)
+
+
+def _corrected_idocs(path: Path, feed: Feed, rejects: Sequence[Reject], fixed: Path) -> _Input:
+    """Corrected IDocs: an operator's word, so they are held against no earlier file."""
+    path.write_text(fixed.read_text(feed.format.encoding), "utf-8", newline="")
+    form = feed.format.model_copy(update={"compression": "plain", "encoding": "utf-8"})
+    wanted = Open([], idoc.open_idocs_of([(r.line, r.raw) for r in rejects]))
+    return _Input(path, 0, True, has_trailer=False, form=form, open=wanted, open_lines=len(rejects))
+
+
+def _known_idocs(receipt: Receipt, feed: Feed, settings: Settings, ledger: Ledger) -> Known:
+    """The IDocs that other files of the feed brought; one that was superseded says nothing any more."""
+    if not isinstance(feed.format, IdocFormat):
+        return idoc.NOTHING_KNOWN
+    with ledger.read() as session:
+        others = [
+            settings.root / load.lake_path / _HEADS
+            for load, other in loads.done(session, [feed.feed])
+            if other.id != receipt.id and other.superseded_by_id is None
+        ]
+    return Known([path for path in others if path.exists()], are_passed_over=feed.mode != "full")
 
 
 def _same_count(found: int, rejects: Sequence[Reject], fixed: Path) -> None:
@@ -209,7 +258,7 @@ def _load(receipt: Receipt, feed: Feed, settings: Settings, ledger: Ledger, sour
         _hold(ledger, receipt, load, held, parsed)
     else:
         durable.put_folder_in_place(aside, settings.root / load.lake_path)
-        _enter(ledger, receipt, load, parsed, kind)
+        _enter(ledger, receipt, load, parsed, kind, source.open_lines)
     records = 0 if held else parsed.records_out
     rejected = len(parsed.rejects)
     return LoadResult(load.sequence, parsed.rows_in, parsed.rows_kept, rejected, parsed.rows_ignored, records, held)
@@ -226,17 +275,11 @@ def _clear_leftovers(lake: Path, receipt: Receipt, ledger: Ledger) -> None:
 
 def _parse(job: _Job) -> _Parsed:
     scratch = job.settings.scratch / f"load-{job.load.sequence}"
-    reader = open_delimited(
-        job.source.path,
-        job.feed,
-        scratch,
-        name=job.receipt.file_name,
-        needs_cleaning=job.source.needs_cleaning,
-        max_line_bytes=job.settings.max_line_bytes,
-    )
     try:
-        with memory_engine(job.settings) as con, reader as delimited:
-            return _read(con, delimited, job)
+        with memory_engine(job.settings) as con:
+            if isinstance(job.feed.format, IdocFormat):
+                return _parse_idocs(con, job, scratch)
+            return _parse_delimited(con, job, scratch)
     except duckdb.Error as e:
         # The engine's own words may quote the line; only its kind is passed on.
         raise TerminalError(
@@ -248,20 +291,45 @@ def _parse(job: _Job) -> _Parsed:
         shutil.rmtree(scratch, ignore_errors=True)
 
 
+def _parse_delimited(con: duckdb.DuckDBPyConnection, job: _Job, scratch: Path) -> _Parsed:
+    with open_delimited(
+        job.source.path,
+        job.feed,
+        scratch,
+        name=job.receipt.file_name,
+        needs_cleaning=job.source.needs_cleaning,
+        max_line_bytes=job.settings.max_line_bytes,
+    ) as delimited:
+        return _read(con, delimited, job)
+
+
+def _parse_idocs(con: duckdb.DuckDBPyConnection, job: _Job, scratch: Path) -> _Parsed:
+    with open_idocs(
+        job.source.path,
+        job.feed,
+        scratch,
+        needs_cleaning=job.source.needs_cleaning,
+        has_trailer=job.source.has_trailer,
+        max_line_bytes=job.settings.max_line_bytes,
+    ) as idocs:
+        return _read_idocs(con, idocs, job)
+
+
 def _read(con: duckdb.DuckDBPyConnection, delimited: Delimited, job: _Job) -> _Parsed:
     feed, source = job.feed, job.source
     is_numbered = job.is_table or needs_record(feed)
     if not job.is_table:
         prepare_days(con, feed)
-    con.execute(f"CREATE TEMP TABLE parsed AS {job.rows(delimited, delimited.relation(numbered=is_numbered))}")
-    structural = bad_lines(con, delimited, feed)
+    rows = job.rows(delimited.relation(numbered=is_numbered), delimited.raw_names)
+    con.execute(f"CREATE TEMP TABLE parsed AS {rows}")
+    structural = bad_lines(con, delimited.aside, feed)
     faults, ignored = _faults(con, "record" if is_numbered else "rowid + 1")
     records_out = _write(con, job)
     kept = _kept_records(con) if fans_out(feed) else records_out
     rejected = len(structural) + len(faults)
     trailer = int(source.has_trailer and isinstance(feed.arrival.wholeness, Trailer))
     data_lines = source.line_count - int(feed.format.header) - trailer
-    blank, rejects = 0, [Reject(b.line, b.code, None, b.reason, b.raw) for b in structural]
+    blank, rejects = 0, [_structural(b) for b in structural]
     if faults or kept + rejected + ignored != data_lines:
         located, blank = _locate(delimited, job, faults, structural)
         rejects += located
@@ -271,6 +339,78 @@ def _read(con: duckdb.DuckDBPyConnection, delimited: Delimited, job: _Job) -> _P
     rejects = [*_renumbered(rejects, source), *source.carried]
     rows_in += len(source.carried)
     return _Parsed(sorted(rejects, key=lambda r: r.line), rows_in, kept, ignored, records_out, _totals(con, job))
+
+
+def _read_idocs(con: duckdb.DuckDBPyConnection, idocs: IdocFile, job: _Job) -> _Parsed:
+    """Read IDocs: every record of the file is a row in; what is no row segment is passed over or put aside."""
+    feed, source = job.feed, job.source
+    if not job.is_table:
+        prepare_days(con, feed)
+    unread = idoc.read_idocs(con, idocs, feed, source.known)
+    heads = job.aside / _HEADS
+    heads.parent.mkdir()
+    idoc.write_heads(con, heads)
+    if source.open:
+        unread = _only_open(con, unread, source)
+    con.execute(f"CREATE TEMP TABLE parsed AS {job.rows(*idoc.row_relation(feed))}")
+    faults, ignored = _faults(con, "record")
+    records_out = _write(con, job)
+    kept = _kept_records(con) if fans_out(feed) else records_out
+    fates = idoc.fates(con)
+    raw = idoc.raw_lines(con, list(faults))
+    rejects = [_structural(b) for b in (*unread, *fates.aside)]
+    for line, fault in faults.items():
+        code, _, column = fault.partition("|")
+        rejects.append(Reject(line, code, column, REASONS.get(code, code), raw[line]))
+    ignored += fates.passed_over
+    rows_in = kept + len(rejects) + ignored
+    if not source.open:
+        lines = source.line_count - int(idocs.has_trailer) - (fates.blank - idocs.blanked)
+        if rows_in != lines:
+            raise _unaccounted(
+                job, f"{lines} records, but {kept} kept, {len(rejects)} rejected and {ignored} passed over"
+            )
+    elif source.open.corrected is not None:
+        rejects = _as_they_were(con, rejects, source.open, job)
+    return _Parsed(sorted(rejects, key=lambda r: r.line), rows_in, kept, ignored, records_out, _totals(con, job))
+
+
+def _structural(bad: BadLine) -> Reject:
+    return Reject(bad.line, bad.code, None, bad.reason, bad.raw)
+
+
+def _only_open(con: duckdb.DuckDBPyConnection, unread: list[BadLine], source: _Input) -> list[BadLine]:
+    """Let only the open rejects count, and see to it that corrected IDocs stand for all of them."""
+    assert source.open is not None  # noqa: S101  (the caller looked)
+    found = idoc.restrict(con, source.open)
+    if found != source.open_lines:
+        raise TerminalError(
+            "rejects.count_differs",
+            f"the corrected IDocs stand for {found} of {source.open_lines} open reject(s)",
+            "give every IDoc that has open rejects, with its control record; keep what you cannot correct as it is",
+        )
+    lines = set(source.open.lines)
+    return unread if source.open.corrected is not None else [b for b in unread if b.line in lines]
+
+
+def _as_they_were(con: duckdb.DuckDBPyConnection, rejects: list[Reject], wanted: Open, job: _Job) -> list[Reject]:
+    """Give segments that are bad again the line they had in the landed file, which is what a next replay reads."""
+    if not rejects:
+        return []
+    assert wanted.corrected is not None  # noqa: S101  (the caller looked)
+    known = idoc.identities(con, [r.line for r in rejects])
+    found = []
+    for r in rejects:
+        number, segment = known.get(r.line, ("", None))
+        was = wanted.corrected.get(number)
+        if was is None or segment is None or was.is_whole or segment not in was.segments:
+            raise TerminalError(
+                "rejects.still_bad",
+                f"receipt {job.receipt.id}: line {r.line} of the corrected IDocs is bad ({r.code})",
+                "nothing was loaded; an IDoc that was put aside whole must be good as a whole now",
+            )
+        found.append(Reject(was.segments[segment], r.code, r.column, r.reason, r.raw))
+    return found
 
 
 def _unaccounted(job: _Job, what: str) -> TerminalError:
@@ -397,15 +537,15 @@ def _hold(ledger: Ledger, receipt: Receipt, load: Load, why: str, parsed: _Parse
         )
 
 
-def _enter(ledger: Ledger, receipt: Receipt, load: Load, parsed: _Parsed, kind: str) -> None:
+def _enter(ledger: Ledger, receipt: Receipt, load: Load, parsed: _Parsed, kind: str, open_lines: int) -> None:
     rejected = len(parsed.rejects)
     with ledger.write() as session:
         loads.finish(session, load, LoadState.DONE, ledger.clock(), parsed.records_out, parsed.totals)
         loads.note_rejects(session, load, _reject_counts(parsed))
         total, kept, ignored = parsed.rows_in, parsed.rows_kept, parsed.rows_ignored
-        if kind == "replay":  # it read the open rejects, one for one, so the file's own count stays
+        if kind == "replay":  # the file's own count stays, but for what a corrected IDoc brought in addition
             earlier = session.get_one(Receipt, receipt.id)
-            total = earlier.rows_in or 0
+            total = (earlier.rows_in or 0) + parsed.rows_in - open_lines
             kept += earlier.rows_kept or 0
             ignored += earlier.rows_ignored or 0
         session.execute(

@@ -19,6 +19,7 @@ from nightwatt import locks
 from nightwatt.arrival import landing_path
 from nightwatt.checks import CheckResult, CountedFile, check_completeness, is_complete
 from nightwatt.contracts.feed import Feed
+from nightwatt.contracts.formats import IdocFormat
 from nightwatt.errors import TerminalError
 from nightwatt.intake import LoadResult, intake, replay
 from nightwatt.ledger import checks, loads, receipts
@@ -134,10 +135,13 @@ def _alone(platform: Platform, feed_name: str, purpose: str) -> AbstractContextM
 
 
 def _intake_all(platform: Platform, feed: Feed, due: Sequence[Receipt]) -> list[LoadResult]:
-    """Run intakes side by side, sharing the memory and the cores of one engine between them."""
+    """Run intakes side by side, sharing the memory and the cores of one engine between them.
+
+    Files of IDocs are read one after the other: each is held against the numbers that those before it brought.
+    """
     if not due:
         return []
-    workers = min(len(due), os.cpu_count() or 1)
+    workers = 1 if isinstance(feed.format, IdocFormat) else min(len(due), os.cpu_count() or 1)
     settings = _shared(platform.settings, workers)
 
     def one(receipt: Receipt) -> LoadResult:
@@ -257,7 +261,8 @@ def replay_rejects(platform: Platform, receipt_id: int, fixed: Path | None = Non
     ):
         with platform.ledger.read() as session:
             receipt = receipts.get(session, receipt_id)  # as whoever had the feed before has left it
-        return replay(receipt, feed, platform.settings, platform.ledger, fixed)
+        landed = landing_path(platform.settings, receipt.content_sha256)
+        return replay(receipt, feed, platform.settings, platform.ledger, landed, fixed)
 
 
 def read_feeds(platform: Platform) -> list[str]:

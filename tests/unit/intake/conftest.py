@@ -98,7 +98,7 @@ class Bench:
         """Read the open rejects of a receipt again."""
         with self.ledger.read() as session:
             receipt = session.get_one(Receipt, receipt_id)
-        return replay(receipt, feed, self.settings, self.ledger, fixed)
+        return replay(receipt, feed, self.settings, self.ledger, self.folder / receipt.content_sha256, fixed)
 
     def state(self, receipt_id: int = 1) -> Receipt:
         """Return a receipt as the ledger has it."""

@@ -7,7 +7,7 @@ unpaired quotes, mixed line ends), header and trailer. Does not belong here: the
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,9 +17,11 @@ import duckdb
 from nightwatt.contracts.feed import Feed, Trailer
 from nightwatt.duck import text
 from nightwatt.errors import TerminalError
-from nightwatt.intake.lines import SetAside, clean_copy, first_line
+from nightwatt.intake.lines import SetAside, clean_copy, first_line, is_utf8
 
-_DIRECT = {"plain": "none", "gz": "gzip", "zst": "zstd"}
+DIRECT = {"plain": "none", "gz": "gzip", "zst": "zstd"}
+"""Packings the engine's own reader takes."""
+
 _CODES = {
     "MISSING COLUMNS": ("row.missing_columns", "the line has fewer columns than the contract"),
     "TOO MANY COLUMNS": ("row.too_many_columns", "the line has more columns than the contract"),
@@ -81,16 +83,15 @@ def open_delimited(
     """
     form = feed.format
     _check_header(path, feed, name)
-    utf8 = form.encoding.lower().replace("_", "-") in {"utf-8", "utf8"}
     copy: Path | None = None
     aside: list[SetAside] = []
-    if needs_cleaning or not utf8 or form.quote or form.compression not in _DIRECT:
+    if needs_cleaning or not is_utf8(form.encoding) or form.quote or form.compression not in DIRECT:
         scratch.mkdir(parents=True, exist_ok=True)
         copy = scratch / f"{path.name}.clean"
         aside = clean_copy(path, form, copy)
     try:
         yield Delimited(
-            reader=_read_csv(copy or path, feed, "none" if copy else _DIRECT[form.compression], max_line_bytes),
+            reader=_read_csv(copy or path, feed, "none" if copy else DIRECT[form.compression], max_line_bytes),
             raw_names={column: f"r{n}" for n, column in enumerate(feed.file_columns)},
             path=copy or path,
             is_clean_copy=copy is not None,
@@ -143,7 +144,7 @@ def _check_header(path: Path, feed: Feed, name: str) -> None:
     )
 
 
-def bad_lines(con: duckdb.DuckDBPyConnection, source: Delimited, feed: Feed) -> list[BadLine]:
+def bad_lines(con: duckdb.DuckDBPyConnection, aside: Sequence[SetAside], feed: Feed) -> list[BadLine]:
     """Return the lines the reader could not cut into columns, without the trailer, plus those set aside."""
     prefix = feed.arrival.wholeness.prefix if isinstance(feed.arrival.wholeness, Trailer) else None
     # The reader hands over blank lines before a bad one as if they were part of it.
@@ -151,7 +152,7 @@ def bad_lines(con: duckdb.DuckDBPyConnection, source: Delimited, feed: Feed) -> 
         "SELECT line, min(error_type::VARCHAR), trim(any_value(csv_line), chr(13) || chr(10)) "
         "FROM csv_rejects GROUP BY line ORDER BY line"
     ).fetchall()
-    found = [BadLine(a.line, a.code, a.reason, a.raw) for a in source.aside]
+    found = [BadLine(a.line, a.code, a.reason, a.raw) for a in aside]
     # Arrival saw to it that the last line that is not blank is the trailer.
     trailer = max((line for line, _, raw in rows if prefix and (raw or "").startswith(prefix)), default=None)
     for line, kind, raw in rows:
