@@ -1,6 +1,6 @@
 """Bills of the make-believe utility: periods, quantities, charges, corrections, payments.
 
-Here: which bills exist, what they charge, when each is completed, rebilled or reversed, and paid.
+Here: which bills exist, what they charge, when each is completed, rebilled or reversed, paid, and written off.
 Not here: the billing system's tables (`ccb_money`).
 
 A bill of cycle c is dated day c + 2 of a month and covers the local days from the day of the previous bill (or the
@@ -8,6 +8,9 @@ move-in) up to, not including, its own; START_DT and END_DT are these two read d
 days after a move-out. The billed quantity is the sum of the true reads of exactly these days, rounded half up to
 whole kWh or CCF, for old bills too: daily totals are in closed form, see `load`. It differs from the sum of the reads
 as delivered only where those are estimated, substituted, missing or not yet corrected.
+
+Nothing stays open for ever: what is left of a bill, owed or in credit, is written off three months after completion.
+So a balance needs only a few bills, and is the same number in every extract that looks back that far.
 """
 
 from __future__ import annotations
@@ -21,10 +24,13 @@ from nightwatt.simulator.clock import NEVER, month_starts, months_of
 from nightwatt.simulator.load import day_total_gas, electric_totals
 from nightwatt.simulator.world import ELECTRIC, GAS, Customers, Flags, Tenancies
 
-LATEST_EVENT = 40  # days after a bill's date nothing new happens to it
+WRITE_OFF_AFTER = 90  # days after its completion what is left of a bill is written off
+LATEST_EVENT = WRITE_OFF_AFTER + 1  # days after a bill's date the last thing happens to it
 CLOSING_DELAY = 3
 TIME_OF_USE_AFTER = 90  # days into a tenancy its time-of-use rate takes effect
 _MONTH_BASE = (1990 - 1970) * 12
+_FEE_CENTS = 750
+_FAR_APART = 400  # days: bills that lie further back than this from the newest are few, and worked out by themselves
 
 # Monthly charge in cents and price in 1/100 cent per unit, by rate code.
 RATES = {
@@ -110,10 +116,73 @@ class Bills:
     def is_paid_in_part(self) -> Flags:
         return (self.chance("pay") >= 0.02) & (self.chance("pay") < 0.05)
 
+    @property
+    def has_late_fee(self) -> Flags:
+        """One bill in 50 carries a late fee, which nobody pays."""
+        has_fee: Flags = self.chance("late-fee") < 0.02
+        return has_fee
+
+    @property
+    def is_fee_held(self) -> Flags:
+        """One late fee in ten is put on hold, and is no money."""
+        held: Flags = self.chance("fee-held") < 0.1
+        return held
+
+    @property
+    def fee(self) -> I64:
+        """Cents of late fee, held or not."""
+        return np.where(self.has_late_fee, _FEE_CENTS, 0)
+
+    @property
+    def write_off_day(self) -> I64:
+        """The day on which what is left of a bill is written off, NEVER where its course leaves nothing."""
+        settled = (self.reversal_day < NEVER) | ((self.pay_day < NEVER) & (self.return_day >= NEVER))
+        owed = self.has_late_fee & ~self.is_fee_held
+        left = ~settled | self.is_paid_in_part | (self.rebill_day < NEVER) | owed
+        return np.where(left, self.complete_day + WRITE_OFF_AFTER, NEVER)
+
+    @property
+    def last_day(self) -> I64:
+        """The day of the last thing that ever happens to a bill."""
+        happened = np.stack([np.where(moment < NEVER, moment, 0) for moment in self._moments])
+        last: I64 = happened.max(axis=0)
+        return last
+
     def touched_on(self, day: int) -> I64:
         """Return the rows of bills to which something happens on a local day."""
-        moments = (self.day, self.complete_day, self.rebill_day, self.reversal_day, self.pay_day, self.return_day)
-        return np.nonzero(np.logical_or.reduce([moment == day for moment in moments]))[0]
+        return np.nonzero(np.logical_or.reduce([moment == day for moment in self._moments]))[0]
+
+    @property
+    def _moments(self) -> tuple[I64, ...]:
+        return (
+            self.day,
+            self.complete_day,
+            self.rebill_day,
+            self.reversal_day,
+            self.pay_day,
+            self.return_day,
+            self.write_off_day,
+        )
+
+
+def joined(first: Bills, second: Bills) -> Bills:
+    """Return bills of the same tenancies in one, in order."""
+    bills = Bills(
+        tenancies=first.tenancies,
+        of=np.concatenate([first.of, second.of]),
+        number=np.concatenate([first.number, second.number]),
+        day=np.concatenate([first.day, second.day]),
+        start=np.concatenate([first.start, second.start]),
+        end=np.concatenate([first.end, second.end]),
+        is_closing=np.concatenate([first.is_closing, second.is_closing]),
+    )
+    return bills.take(np.lexsort((bills.day, bills.at)))
+
+
+def unsettled_before(tenancies: Tenancies, day: int) -> Bills:
+    """Return the bills dated before a local day to which something happens on that day or later."""
+    older = bills_between(tenancies, day - LATEST_EVENT, day - 1)
+    return older.take(np.nonzero(older.last_day >= day)[0])
 
 
 def bills_between(tenancies: Tenancies, first: int, last: int) -> Bills:
@@ -195,6 +264,50 @@ class Segments:
     def charge_on_completion(self) -> I64:
         return np.where(self.is_rebilled_late, self.wrong_charge, self.charge)
 
+    @property
+    def fee(self) -> I64:
+        """Cents of late fee that are money: it lies on the bill's electric agreement."""
+        owed = np.where(self.bills.is_fee_held, 0, self.bills.fee)
+        return np.where(self.fuel == ELECTRIC, owed[self.bill], 0)
+
+    @property
+    def written_off(self) -> I64:
+        """Cents left of each segment and its fee for the day of writing off, below zero where it is a credit."""
+        return self._left(np.full(len(self), NEVER - 1))
+
+    def open_on(self, days: I64) -> I64:
+        """Return the cents open of each segment and its fee at the end of a local day, one day a segment."""
+        gone = self.bills.write_off_day[self.bill] <= days
+        return np.where(gone, 0, self._left(days))
+
+    def _left(self, days: I64) -> I64:
+        bills, bill = self.bills, self.bill
+        rebilled = self.is_rebilled_late & (bills.rebill_day[bill] <= days)
+        charge = self.current(np.where(rebilled, self.charge, self.charge_on_completion))
+        charge = np.where(bills.reversal_day[bill] <= days, 0, charge) + self.fee
+        charge = np.where(bills.complete_day[bill] <= days, charge, 0)
+        paid = (bills.pay_day[bill] <= days) & (bills.return_day[bill] > days)
+        return charge - np.where(paid, payments_of(self).shares, 0)
+
+    def of_bills(self, which: I64) -> Segments:
+        """Return the segments of some of the bills (rows in order)."""
+        place = np.full(len(self.bills), -1)
+        place[which] = np.arange(len(which))
+        rows = np.nonzero(place[self.bill] >= 0)[0]
+        return Segments(
+            bills=self.bills.take(which),
+            bill=place[self.bill[rows]],
+            fuel=self.fuel[rows],
+            number=self.number[rows],
+            rate=self.rate[rows],
+            quantity=self.quantity[rows],
+            received=self.received[rows],
+            wrong_quantity=self.wrong_quantity[rows],
+            charge=self.charge[rows],
+            wrong_charge=self.wrong_charge[rows],
+            budget=self.budget[rows],
+        )
+
 
 def segments_of(bills: Bills) -> Segments:
     """Work out quantities and charges of bills, one segment per fuel."""
@@ -228,17 +341,27 @@ def segments_of(bills: Bills) -> Segments:
     )
 
 
-def _usage(bills: Bills) -> tuple[I64, I64, I64]:
-    """Add up delivered and received watt-hours and 1/10,000 CCF of gas over each bill's days."""
-    if len(bills) == 0:
-        nothing = np.zeros(0, dtype=np.int64)
-        return nothing, nothing, nothing
-    who, back = np.unique(bills.at, return_inverse=True)
-    first, last = int(bills.start.min()), int(bills.end.max())
-    running = _running_totals(bills.tenancies.customers.take(who), first, last)
-    begin, finish = bills.start - first, bills.end - first
-    electric, received, gas = (total[finish, back] - total[begin, back] for total in running)
-    return electric, received, gas
+def _usage(bills: Bills) -> I64:
+    return usage_between(bills.tenancies.customers, bills.at, bills.start, bills.end)
+
+
+def usage_between(customers: Customers, at: I64, begin: I64, finish: I64) -> I64:
+    """Add up true use of the customers at some places of the chunk, from each local day up to, not including, another.
+
+    Returns:
+        Three rows: delivered and received watt-hours, and 1/10,000 CCF of gas.
+    """
+    totals = np.zeros((3, len(at)), dtype=np.int64)
+    is_far_back = finish < finish.max(initial=0) - _FAR_APART
+    for part in (np.nonzero(~is_far_back)[0], np.nonzero(is_far_back)[0]):
+        if len(part) == 0:
+            continue
+        who, back = np.unique(at[part], return_inverse=True)
+        first, last = int(begin[part].min()), int(finish[part].max())
+        running = _running_totals(customers.take(who), first, last)
+        for total, days in zip(totals, running, strict=True):
+            total[part] = days[finish[part] - first, back] - days[begin[part] - first, back]
+    return totals
 
 
 def _running_totals(customers: Customers, first: int, last: int) -> tuple[I64, I64, I64]:

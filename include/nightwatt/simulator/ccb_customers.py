@@ -182,7 +182,7 @@ def _point_rows(extract: Extract, c: Customers) -> pl.DataFrame:
 
 
 def meter_tables(extract: Extract, c: Customers) -> Tables:
-    """Return CI_MTR, CI_MTR_CONFIG and CI_SP_MTR_HIST: the meters in place and those removed in the last 15 months."""
+    """Return CI_MTR, CI_MTR_CONFIG and CI_SP_MTR_HIST: the meters in place and those removed in the last 16 months."""
     gas = np.nonzero(c.has_gas)[0]
     points = np.sort(np.concatenate([c.electric_points, c.gas_points[gas]]))
     known = meters(extract.utility.seed, points, extract.day - CLOSED_FOR, extract.day)

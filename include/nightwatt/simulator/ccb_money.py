@@ -12,12 +12,23 @@ from __future__ import annotations
 import numpy as np
 import polars as pl
 
-from nightwatt.simulator.bills import LATEST_EVENT, Segments, bills_between, payments_of, segments_of
+from nightwatt.simulator.bills import (
+    LATEST_EVENT,
+    Bills,
+    Segments,
+    bills_between,
+    joined,
+    payments_of,
+    segments_of,
+    unsettled_before,
+)
 from nightwatt.simulator.ccb_customers import Tables
 from nightwatt.simulator.chance import I64, U64
 from nightwatt.simulator.clock import NEVER
 from nightwatt.simulator.extract import (
+    BILL,
     HISTORY,
+    PAYMENT,
     Extract,
     dates,
     dollars,
@@ -28,8 +39,7 @@ from nightwatt.simulator.extract import (
 )
 from nightwatt.simulator.world import ELECTRIC, Flags, Tenancies
 
-_FEE_CENTS = 750
-_FEE_NUMBERS, _PAYMENT_NUMBERS, _RETURN_NUMBERS = (np.uint64(n * 10**11) for n in (5, 6, 7))
+_FEE_NUMBERS, _PAYMENT_NUMBERS, _RETURN_NUMBERS, _WRITE_OFF_NUMBERS = (np.uint64(n * 10**11) for n in (5, 6, 7, 8))
 _FT_TYPES = ("BS", "BX", "AD", "PS", "PX")
 _BS, _BX, _AD, _PS, _PX = range(5)
 _THERMS_PER_CCF = 1.036
@@ -37,11 +47,7 @@ _THERMS_PER_CCF = 1.036
 
 def money_tables(extract: Extract, tenants: Tenancies) -> Tables:
     """Return the money tables for a chunk of tenancies."""
-    back = HISTORY - 1 if extract.complete else LATEST_EVENT
-    bills = bills_between(tenants, extract.day - back, extract.day)
-    if not extract.complete:
-        bills = bills.take(bills.touched_on(extract.day))
-    segments = segments_of(bills)
+    segments = segments_of(bills_in(extract, tenants))
     first, again = _segment_versions(extract, segments)
     return {
         "ci_bill": _bill_rows(extract, segments),
@@ -50,6 +56,15 @@ def money_tables(extract: Extract, tenants: Tenancies) -> Tables:
         "ci_ft": _transaction_rows(extract, segments),
         "ci_pay": _payment_rows(extract, segments),
     }
+
+
+def bills_in(extract: Extract, tenants: Tenancies) -> Bills:
+    """Return the bills an extract carries: those of a year and older ones not settled by then, or the touched ones."""
+    if extract.complete:
+        begin = extract.day - HISTORY + 1
+        return joined(unsettled_before(tenants, begin), bills_between(tenants, begin, extract.day))
+    bills = bills_between(tenants, extract.day - LATEST_EVENT, extract.day)
+    return bills.take(bills.touched_on(extract.day))
 
 
 def _bill_rows(extract: Extract, segments: Segments) -> pl.DataFrame:
@@ -62,7 +77,7 @@ def _bill_rows(extract: Extract, segments: Segments) -> pl.DataFrame:
     cycle = tenants.customers.bill_cycle[tenants.at]
     return pl.DataFrame(
         {
-            "BILL_ID": extract.ids("bill", bills.number, 12),
+            "BILL_ID": extract.documents(BILL, bills.number),
             "ACCT_ID": extract.ids("acct", tenants.number),
             "BILL_DT": dates(bills.day),
             "DUE_DT": dates(bills.day + 21),
@@ -107,7 +122,7 @@ def _segment_rows(extract: Extract, segments: Segments, first: I64, again: I64) 
     return pl.DataFrame(
         {
             "BSEG_ID": extract.ids("bseg", number, 12),
-            "BILL_ID": extract.ids("bill", bills.number, 12),
+            "BILL_ID": extract.documents(BILL, bills.number),
             "SA_ID": extract.ids("sa", agreement),
             "PREM_ID": extract.ids("prem", tenants.customers.numbers[tenants.at]),
             "START_DT": dates(bills.start),
@@ -168,6 +183,7 @@ def _transaction_rows(extract: Extract, segments: Segments) -> pl.DataFrame:
             _charges(extract, segments),
             _late_fees(extract, segments),
             *_payment_transactions(extract, segments),
+            _write_offs(extract, segments),
         ]
     )
     return frame.sort("bill", "number", maintain_order=True).drop("bill", "number")
@@ -189,7 +205,7 @@ def _charges(extract: Extract, segments: Segments) -> pl.DataFrame:
     current = np.where(segments.budget[of] > 0, segments.budget[of], charge)
     number = segments.number[of] + rebill.astype(np.uint64)
     printed = (day == complete[of]).astype(np.int64)
-    bill_ids = extract.ids("bill", bills.number[bill[of]], 12)
+    bill_ids = extract.documents(BILL, bills.number[bill[of]])
     return _transactions(
         extract,
         segments,
@@ -209,8 +225,8 @@ def _charges(extract: Extract, segments: Segments) -> pl.DataFrame:
 def _late_fees(extract: Extract, segments: Segments) -> pl.DataFrame:
     """One bill in 50 carries a late fee, an adjustment printed on the bill but no part of its BS and BX total."""
     bills = segments.bills
-    rows = extract.rows(np.where(bills.chance("late-fee") < 0.02, bills.complete_day, NEVER))
-    cents = np.full(len(rows), _FEE_CENTS)
+    rows = extract.rows(np.where(bills.has_late_fee, bills.complete_day, NEVER))
+    cents = bills.fee[rows]
     return _transactions(
         extract,
         segments,
@@ -224,7 +240,28 @@ def _late_fees(extract: Extract, segments: Segments) -> pl.DataFrame:
         current=cents,
         total=cents,
         day=bills.complete_day[rows],
-        unfrozen=bills.chance("fee-held")[rows] < 0.1,
+        unfrozen=bills.is_fee_held[rows],
+    )
+
+
+def _write_offs(extract: Extract, segments: Segments) -> pl.DataFrame:
+    """Return the adjustments by which what is left of a bill goes after three months, credits too."""
+    cents, bill = segments.written_off, segments.bill
+    rows = extract.rows(np.where(cents != 0, segments.bills.write_off_day[bill], NEVER))
+    number = _WRITE_OFF_NUMBERS + segments.number[rows]
+    return _transactions(
+        extract,
+        segments,
+        of=bill[rows],
+        fuel=segments.fuel[rows],
+        number=number,
+        kind=np.full(len(rows), _AD),
+        sibling=extract.ids("adj", number, 12),
+        parent=same("WRITEOFF", len(rows)),
+        printed=np.zeros(len(rows), dtype=np.bool_),
+        current=-cents[rows],
+        total=-cents[rows],
+        day=segments.bills.write_off_day[bill[rows]],
     )
 
 
@@ -246,7 +283,7 @@ def _payment_transactions(extract: Extract, segments: Segments) -> list[pl.DataF
                 number=numbers + number,
                 kind=np.full(len(rows), kind),
                 sibling=extract.ids("pay-seg", number, 12),
-                parent=extract.ids("pay", segments.bills.number[of], 12),
+                parent=extract.documents(PAYMENT, segments.bills.number[of]),
                 printed=np.zeros(len(rows), dtype=np.bool_),
                 current=sign * paid.shares[rows],
                 total=sign * paid.shares[rows],
@@ -274,7 +311,7 @@ def _transactions(  # noqa: PLR0913 - one argument per column
 ) -> pl.DataFrame:
     bills, count = segments.bills.take(of), len(of)
     agreement = bills.tenancies.number[bills.of] * np.uint64(4) + fuel.astype(np.uint64)
-    on_bill = pl.select(pl.when(pl.lit(pl.Series(printed))).then(pl.lit(extract.ids("bill", bills.number, 12))))
+    on_bill = pl.select(pl.when(pl.lit(pl.Series(printed))).then(pl.lit(extract.documents(BILL, bills.number))))
     return pl.DataFrame(
         {
             "bill": pl.Series(of),
@@ -307,7 +344,7 @@ def _payment_rows(extract: Extract, segments: Segments) -> pl.DataFrame:
     returned = bills.return_day[rows] <= extract.day
     return pl.DataFrame(
         {
-            "PAY_ID": extract.ids("pay", bills.number[rows], 12),
+            "PAY_ID": extract.documents(PAYMENT, bills.number[rows]),
             "ACCT_ID": extract.ids("acct", bills.tenancies.number[bills.of[rows]]),
             "PAY_DT": dates(paid.day[rows]),
             "PAY_AMT": dollars(cents[rows]),

@@ -17,8 +17,12 @@ from nightwatt.simulator.clock import NEVER, midnight
 from nightwatt.simulator.utility import Utility
 from nightwatt.simulator.world import Flags
 
-HISTORY = 365  # days of bills in a complete extract
-CLOSED_FOR = 456  # accounts and meters gone for longer than this are not in a complete extract
+HISTORY = 396  # days of bills in a complete extract: twelve months, from the first day of the month they begin in
+CLOSED_FOR = 490  # accounts and meters gone for longer than this are not in a complete extract
+
+# Documents of all kinds share one numbering, so that a system which keeps them in one table can tell them apart.
+BILL, PAYMENT, FEE, REBILL, REVERSAL, RETURN, WRITE_OFF, BUDGET, SIMULATION = range(9)
+_DOCUMENTS_OF_A_KIND = np.uint64(5 * 10**10)
 
 
 @dataclass(frozen=True)
@@ -35,6 +39,10 @@ class Extract:
 
     def ids(self, kind: str, numbers: U64, digits: int = 10) -> pl.Series:
         return pl.Series(scattered(self.utility.seed, kind, numbers, digits)).cast(pl.String).str.zfill(digits)
+
+    def documents(self, kind: int, bill_numbers: U64) -> pl.Series:
+        """Return the numbers of the bills, or of what belongs to them: payments, fees, reversals .."""
+        return self.ids("bill", bill_numbers + np.uint64(kind) * _DOCUMENTS_OF_A_KIND, 12)
 
     def stamps(self, changed: I64, numbers: U64, *, by_batch: bool = False) -> pl.Series:
         """Return LAST_UPDATE_DTTM in UTC: in working hours of the day of the change, or in its evening batch."""

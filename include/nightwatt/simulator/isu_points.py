@@ -217,7 +217,7 @@ def device_ids(extract: Extract, number: U64) -> pl.Series:
 
 
 def device_tables(extract: Extract, customers: Customers, seen_on: int) -> Tables:
-    """Return the devices in place and those removed in the fifteen months before `seen_on`."""
+    """Return the devices in place and those removed in the sixteen months before `seen_on`."""
     with_gas = np.nonzero(customers.has_gas)[0]
     points = np.sort(np.concatenate([customers.electric_points, customers.gas_points[with_gas]]))
     known = meters(extract.utility.seed, points, seen_on - CLOSED_FOR, extract.day)

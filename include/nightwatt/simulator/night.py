@@ -38,7 +38,8 @@ def write_night(
     Args:
         history_days: local days before `night` whose reads are carried in full, as the meter system has them by then.
             Late reads and corrections of still earlier days come on top.
-        first_night: billing extracts are complete, with a year of bills; else they carry the changes of the day before.
+        first_night: billing extracts are complete, with a good year of bills; else they carry what changed the day
+            before.
         parts: how many files the electric reads are split into, by customer.
         systems: which systems write: `ccb` and `isu` are two forms of the same customers, bills and payments, `mdm`
             their reads.

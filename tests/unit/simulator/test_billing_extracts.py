@@ -182,14 +182,29 @@ def test_budget_bills_payments_and_fees_follow_the_money_rules(tables: dict[str,
     sums = paid.group_by(pl.col("PARENT_ID").alias("PAY_ID")).agg(cents=-cents("CUR_AMT").sum())
     payments = tables["ci_pay"].select("PAY_ID", cents=cents("PAY_AMT"))
     assert_frame_equal(payments, sums, check_row_order=False)
-    fees = ft.filter(pl.col("FT_TYPE_FLG") == "AD")
-    assert set(fees["PARENT_ID"]) == {"LATEFEE"}
+    adjustments = ft.filter(pl.col("FT_TYPE_FLG") == "AD")
+    assert set(adjustments["PARENT_ID"]) == {"LATEFEE", "WRITEOFF"}
+    fees = adjustments.filter(pl.col("PARENT_ID") == "LATEFEE")
     assert set(fees["FREEZE_SW"]) == {"Y", "N"}
     assert (fees["BILL_ID"] != "").all()
 
 
+def test_what_is_left_of_a_bill_is_written_off_after_three_months(tables: dict[str, pl.DataFrame]) -> None:
+    ft = tables["ci_ft"].filter(pl.col("FREEZE_SW") == "Y").join(tables["ci_sa"].select("SA_ID", "ACCT_ID"), on="SA_ID")
+    balances = ft.group_by("ACCT_ID").agg(cents=cents("CUR_AMT").sum(), last=pl.col("ACCOUNTING_DT").max())
+    bills = tables["ci_bill"].group_by("ACCT_ID").agg(newest=pl.col("BILL_DT").max())
+    quiet = balances.join(bills.filter(pl.col("newest") < "2026-02-09"), on="ACCT_ID")
+    assert quiet.height > 30
+    assert set(quiet["cents"]) == {0}
+    assert balances.filter(pl.col("cents") != 0).height > 100
+    gone = ft.filter(pl.col("PARENT_ID") == "WRITEOFF")
+    assert (gone.select(cents("CUR_AMT")).to_series() > 0).any(), "credits go too"
+
+
 def test_bill_periods_of_an_account_join_without_gap_or_overlap(tables: dict[str, pl.DataFrame]) -> None:
-    periods = tables["ci_bseg"].select("SA_ID", "START_DT", "END_DT").unique().sort("SA_ID", "START_DT")
+    year = tables["ci_bill"].filter(pl.col("BILL_DT") >= "2025-05-12")  # of older ones only those then unsettled
+    periods = tables["ci_bseg"].join(year, on="BILL_ID", how="semi")
+    periods = periods.select("SA_ID", "START_DT", "END_DT").unique().sort("SA_ID", "START_DT")
     joined = periods.with_columns(next=pl.col("START_DT").shift(-1).over("SA_ID"))
     assert (joined.drop_nulls()["END_DT"] == joined.drop_nulls()["next"]).all()
 
