@@ -8,7 +8,15 @@ expected is worked out independently.
 from __future__ import annotations
 
 from nightwatt.simulator.night import write_night
-from nightwatt.simulator.truth import expected_bills, expected_reads
+from nightwatt.simulator.truth import expected_accounts, expected_bills, expected_reads
 from nightwatt.simulator.utility import FileSummary, NightSummary, Utility
 
-__all__ = ["FileSummary", "NightSummary", "Utility", "expected_bills", "expected_reads", "write_night"]
+__all__ = [
+    "FileSummary",
+    "NightSummary",
+    "Utility",
+    "expected_accounts",
+    "expected_bills",
+    "expected_reads",
+    "write_night",
+]

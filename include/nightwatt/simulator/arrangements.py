@@ -35,8 +35,8 @@ def bill_route(tenants: Tenancies, day: int) -> I64:
 def leaves_paper(tenants: Tenancies) -> I64:
     """Return the local day on which an account that got its bills by post asks for e-mail, mostly NEVER."""
     by_post = _ROUTES[below(tenants.draws("bill-route"), len(_ROUTES))] == POSTAL
-    day = tenants.start + 15 + below(tenants.draws("paperless-day"), 900)
-    return np.where(by_post & (tenants.chance("paperless") < 0.25) & (day < tenants.end), day, NEVER)
+    day = tenants.start + 15 + below(tenants.draws("paperless-day"), 2500)
+    return np.where(by_post & (tenants.chance("paperless") < 0.6) & (day < tenants.end), day, NEVER)
 
 
 def autopay_of(tenants: Tenancies) -> Autopay:

@@ -27,6 +27,7 @@ from nightwatt.simulator.world import ELECTRIC, GAS, Customers, Flags, Tenancies
 WRITE_OFF_AFTER = 90  # days after its completion what is left of a bill is written off
 LATEST_EVENT = WRITE_OFF_AFTER + 1  # days after a bill's date the last thing happens to it
 CLOSING_DELAY = 3
+DUE_AFTER = 21  # days
 TIME_OF_USE_AFTER = 90  # days into a tenancy its time-of-use rate takes effect
 _MONTH_BASE = (1990 - 1970) * 12
 _FEE_CENTS = 750

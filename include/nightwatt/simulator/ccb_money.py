@@ -13,6 +13,7 @@ import numpy as np
 import polars as pl
 
 from nightwatt.simulator.bills import (
+    DUE_AFTER,
     LATEST_EVENT,
     Bills,
     Segments,
@@ -80,7 +81,7 @@ def _bill_rows(extract: Extract, segments: Segments) -> pl.DataFrame:
             "BILL_ID": extract.documents(BILL, bills.number),
             "ACCT_ID": extract.ids("acct", tenants.number),
             "BILL_DT": dates(bills.day),
-            "DUE_DT": dates(bills.day + 21),
+            "DUE_DT": dates(bills.day + DUE_AFTER),
             "BILL_CYC_CD": pick([f"{n:02d}  " for n in range(21)], cycle),
             "WIN_START_DT": dates(bills.day),
             "BILL_STAT_FLG": pick(("P ", "C "), done < NEVER),

@@ -26,6 +26,7 @@ KNOWN_BEFORE = 3  # days a move, and with it a person, is known before it happen
 EMAIL, HOME_PHONE, CELL_PHONE = 0, 1, 2
 
 _AREAS = ("315", "518", "585", "607", "716", "845", "914")
+_EMAILS_SINCE, _EMAIL_LIFE, _NEW_EMAILS = 15340, 3650, 4  # from 2012 on, in days; eight contacts a person at most
 _MALFORMED_EMAIL, _MALFORMED_PHONE = 0.015, 0.005  # with faults
 _ASCII = str.maketrans({"ł": "l", "Ł": "L", "ø": "o", "Ø": "O", "'": "", "-": "", " ": "", ",": "", "&": "", ".": ""})
 
@@ -155,21 +156,20 @@ class Contacts:
 
 
 def _contacts(people: People) -> Contacts:
-    """One e-mail address, most have a telephone or two; some e-mail addresses are replaced, some have a second one."""
-    replaced = np.where(
-        people.chance("new-email") < 0.2, people.known + 20 + below(people.draws("new-day"), 700), NEVER
-    )
-    has_email = people.chance("email") < 0.85
-    never, known = np.full(len(people), NEVER), people.known
-    slots = (
-        (EMAIL, has_email, True, known, replaced),
-        (EMAIL, has_email & (replaced < NEVER), True, replaced, never),
-        (EMAIL, has_email & (people.chance("other-email") < 0.08), False, known, never),
-        (HOME_PHONE, people.chance("home-phone") < 0.45, True, known, never),
-        (CELL_PHONE, ~people.is_business & (people.chance("cell-phone") < 0.9), True, known, never),
-    )
-    of = np.concatenate([np.nonzero(has)[0] for _, has, _, _, _ in slots])
-    slot = np.repeat(np.arange(len(slots)), [np.count_nonzero(has) for _, has, _, _, _ in slots])
+    """Most have an e-mail address, a new one every ten years, some a second one; and a telephone or two."""
+    first = _EMAILS_SINCE + below(people.draws("new-email"), _EMAIL_LIFE)
+    days = [first + n * _EMAIL_LIFE for n in range(_NEW_EMAILS)]
+    due = [day > people.known + 20 for day in days]
+    never, has_email = np.full(len(people), NEVER), people.chance("email") < 0.85
+    soonest = np.min([np.where(d, day, NEVER) for d, day in zip(due, days, strict=True)], axis=0)
+    slots = [
+        (EMAIL, has_email, True, people.known, soonest),
+        *((EMAIL, has_email & due[n], True, days[n], [*days, never][n + 1]) for n in range(_NEW_EMAILS)),
+        (EMAIL, has_email & (people.chance("other-email") < 0.08), False, people.known, never),
+        (HOME_PHONE, people.chance("home-phone") < 0.45, True, people.known, never),
+        (CELL_PHONE, ~people.is_business & (people.chance("cell-phone") < 0.9), True, people.known, never),
+    ]
+    slot, of = np.nonzero(np.stack([has for _, has, _, _, _ in slots]))
     order = np.lexsort((slot, of))
     of, slot = of[order], slot[order]
     return Contacts(

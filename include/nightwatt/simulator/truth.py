@@ -1,6 +1,6 @@
 """What a platform must end up with, worked out without reading a single file.
 
-Here: the expected reads of a local day and the expected bills of a date.
+Here: the expected reads of a local day, the expected bills of a date, the expected accounts of a night.
 Not here: the files these are compared with (`mdm`, `ccb`).
 """
 
@@ -12,14 +12,24 @@ from decimal import Decimal
 import numpy as np
 import polars as pl
 
-from nightwatt.simulator.bills import Bills, Segments, bills_between, segments_of
+from nightwatt.simulator.arrangements import autopay_of
+from nightwatt.simulator.bills import (
+    DUE_AFTER,
+    Bills,
+    Segments,
+    bills_between,
+    joined,
+    payments_of,
+    segments_of,
+    unsettled_before,
+)
 from nightwatt.simulator.chance import I64, id_bytes
 from nightwatt.simulator.clock import day_number, local_day
-from nightwatt.simulator.extract import Extract, dates, pick
+from nightwatt.simulator.extract import CLOSED_FOR, HISTORY, Extract, dates, pick
 from nightwatt.simulator.mdm import Electric, Fuel, Gas, batch_of
 from nightwatt.simulator.read_events import LATEST_CORRECTION, MISSING
 from nightwatt.simulator.utility import Utility
-from nightwatt.simulator.world import GAS, Customers, chunks_of, point_ids, tenancies
+from nightwatt.simulator.world import GAS, Customers, Tenancies, chunks_of, point_ids, tenancies
 
 ELECTRIC_CHANNELS = ("E-KWH-15-DEL", "E-KWH-15-REC")
 GAS_CHANNEL = "G-CCF-60-DEL"
@@ -100,11 +110,8 @@ def expected_bills(utility: Utility, bill_date: date, *, as_of: date | None = No
 
 def _bills(extract: Extract, segments: Segments) -> pl.DataFrame:
     bills, bill = segments.bills, segments.bill
-    waits = segments.is_rebilled_late & (bills.rebill_day[bill] > extract.day)
     complete, is_reversed = bills.complete_day <= extract.day, bills.reversal_day <= extract.day
-    stands = complete & ~is_reversed
-    charge = np.where(waits, segments.wrong_charge, segments.charge)
-    quantity = np.where(waits, segments.wrong_quantity, segments.quantity)
+    charge, current, quantity = _standing(segments, extract.day)
     is_gas = segments.fuel == GAS
     has_gas = pl.Series(_per_bill(bills, bill, is_gas.astype(np.int64)) > 0)
     return pl.DataFrame(
@@ -115,14 +122,98 @@ def _bills(extract: Extract, segments: Segments) -> pl.DataFrame:
             "end_date": dates(bills.end),
             "is_complete": pl.Series(complete),
             "is_reversed": pl.Series(is_reversed),
-            "charge_cents": pl.Series(_per_bill(bills, bill, charge) * stands),
-            "current_cents": pl.Series(_per_bill(bills, bill, segments.current(charge)) * stands),
+            "charge_cents": pl.Series(_per_bill(bills, bill, charge)),
+            "current_cents": pl.Series(_per_bill(bills, bill, current)),
             "usage_kwh": pl.Series(_per_bill(bills, bill, np.where(is_gas, 0, quantity))),
             "usage_ccf": pl.Series(_per_bill(bills, bill, np.where(is_gas, quantity, 0))),
         }
     ).with_columns(
         pl.when(~pl.col("is_reversed")).then("usage_kwh").alias("usage_kwh"),
         pl.when(has_gas & ~pl.col("is_reversed")).then("usage_ccf").alias("usage_ccf"),
+    )
+
+
+def _standing(segments: Segments, day: int) -> tuple[I64, I64, I64]:
+    """Return what each segment charges at the end of a day, by TOT_AMT and by CUR_AMT, and the quantity it shows."""
+    bills, bill = segments.bills, segments.bill
+    waits = segments.is_rebilled_late & (bills.rebill_day[bill] > day)
+    charge = np.where(waits, segments.wrong_charge, segments.charge)
+    stands = (bills.complete_day <= day) & (bills.reversal_day > day)
+    quantity = np.where(waits, segments.wrong_quantity, segments.quantity)
+    return charge * stands[bill], segments.current(charge) * stands[bill], quantity
+
+
+def expected_accounts(utility: Utility, as_of: date, *, since: date | None = None) -> pl.DataFrame:
+    """Return the accounts as a platform must know them on the night `as_of`, whose first night was `since`.
+
+    The first night brings a year of bills and the older ones not settled by then, with what was paid for them and what
+    was written off: a balance is the sum of these. Overdue is what is left of the bills due before `as_of` once all
+    that was paid and written off is taken off, the oldest charge first. Default for `since`: the same night.
+
+    Returns:
+        One row per account, sorted: `account_id`, `person_id` (main customer), `is_live` (an agreement is in force),
+        `is_autopay`, `balance_cents` (CUR_AMT of what is frozen), `payoff_cents` (TOT_AMT), `overdue_cents`,
+        `last_payment_date` and `last_payment_cents` (all of that day) of payments that did not come back.
+    """
+    day, first = day_number(as_of) - 1, day_number(since or as_of) - 1
+    extract = Extract(utility, day, complete=True)
+    frames = []
+    for numbers in chunks_of(np.arange(utility.customers, dtype=np.uint64), _CHUNK):
+        tenants = tenancies(Customers(utility, numbers), first - CLOSED_FOR, day)
+        money = _money(tenants, first - HISTORY + 1, day).group_by("tenancy").agg(
+            pl.col("current", "total", "paid", "gone").sum(),
+            due=pl.col("current").filter("is_due").sum(),
+            last_payment_day=pl.col("pay_day").max(),
+            last_payment_cents=pl.col("paid").filter(pl.col("pay_day") == pl.col("pay_day").max()).sum(),
+        )  # fmt: skip
+        frames.append(_accounts(extract, tenants).join(money, on="tenancy", how="left"))
+    taken_off = pl.col("paid").fill_null(0) + pl.col("gone").fill_null(0)
+    return pl.concat(frames).sort("account_id").select(
+        "account_id",
+        "person_id",
+        "is_live",
+        "is_autopay",
+        balance_cents=pl.col("current").fill_null(0) - taken_off,
+        payoff_cents=pl.col("total").fill_null(0) - taken_off,
+        overdue_cents=pl.max_horizontal(pl.lit(0), pl.col("due").fill_null(0) - taken_off),
+        last_payment_date=pl.col("last_payment_day").cast(pl.Int32).cast(pl.Date),
+        last_payment_cents=pl.when(pl.col("last_payment_day").is_not_null()).then("last_payment_cents"),
+    )  # fmt: skip
+
+
+def _accounts(extract: Extract, tenants: Tenancies) -> pl.DataFrame:
+    pays = autopay_of(tenants)
+    return pl.DataFrame(
+        {
+            "tenancy": np.arange(len(tenants)),
+            "account_id": extract.ids("acct", tenants.number),
+            "person_id": extract.ids("per", tenants.person),
+            "is_live": pl.Series((tenants.start <= extract.day) & (extract.day < tenants.end)),
+            "is_autopay": pl.Series((pays.start <= extract.day) & (extract.day < pays.end)),
+        }
+    )
+
+
+def _money(tenants: Tenancies, first: int, day: int) -> pl.DataFrame:
+    """Return one row per bill that extracts since `first` told of, as it stands at the end of `day`, in cents."""
+    segments = segments_of(joined(unsettled_before(tenants, first), bills_between(tenants, first, day)))
+    bills, bill = segments.bills, segments.bill
+    charge, current, _ = _standing(segments, day)
+    fee = np.where((bills.complete_day <= day) & ~bills.is_fee_held, bills.fee, 0)
+    stands = (bills.pay_day <= day) & (bills.return_day > day)
+    paid = _per_bill(bills, bill, payments_of(segments).shares) * stands
+    pay_day = pl.Series(np.where(stands, bills.pay_day, 0))
+    owed = _per_bill(bills, bill, current) + fee
+    return pl.DataFrame(
+        {
+            "tenancy": bills.of,
+            "current": owed,
+            "total": _per_bill(bills, bill, charge) + fee,
+            "is_due": bills.day + DUE_AFTER <= day,
+            "paid": paid,
+            "pay_day": pl.select(pl.when(pl.lit(pl.Series(stands))).then(pl.lit(pay_day))).to_series(),
+            "gone": np.where(bills.write_off_day <= day, owed - paid, 0),
+        }
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import re
 from pathlib import Path
 
 import duckdb
@@ -89,3 +90,27 @@ def isu_table(folder: Path, name: str, night: str) -> pl.DataFrame:
     """Read one SAP extract, trailer taken off and blanks empty; everything stays text."""
     text = lines(folder / "isu" / f"isu_{name}_{night}.csv.gz")
     return pl.read_csv(b"\n".join(text[:-1]), infer_schema=False).with_columns(pl.all().fill_null(""))
+
+
+def good(folder: Path, name: str, night: str) -> pl.DataFrame:
+    """Return a table without its planted broken line, which is always the last."""
+    frame = table_text(folder, name, night)
+    header = frame[0].split(",")
+    rows = [r for r in frame[1:] if is_whole(name, r, len(header))]
+    text = "\n".join([frame[0], *rows]).encode()
+    read = pl.read_csv(text, infer_schema=False)
+    return read.with_columns(pl.all().fill_null("").str.strip_chars_end(" "))
+
+
+def table_text(folder: Path, name: str, night: str) -> list[str]:
+    """Return a billing extract's header and rows as they are."""
+    return [line.decode() for line in lines(folder / "ccb" / f"ccb_{name}_{night}.csv.gz")][:-1]
+
+
+def is_whole(name: str, row: str, width: int) -> bool:
+    """Say whether a row is none of the planted broken ones."""
+    if name == "ci_per_name":
+        return True
+    if row.startswith(",") or len(re.sub(r'"[^"]*"', "", row).split(",")) != width:
+        return False
+    return "13-45" not in row and ".X" not in row

@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
-from tests.unit.simulator.replay import lines, table
+from tests.unit.simulator.replay import good, lines, table, table_text
 
 from nightwatt.simulator import NightSummary, Utility, expected_bills, expected_reads, write_night
 from nightwatt.simulator.bills import bills_between, segments_of
@@ -40,31 +40,9 @@ PARENTS = [
 ]  # fmt: skip
 
 
-def good(folder: Path, name: str, night: str = NIGHT) -> pl.DataFrame:
-    """Return a table without its planted broken line, which is always the last."""
-    frame = table_text(folder, name, night)
-    header = frame[0].split(",")
-    rows = [r for r in frame[1:] if is_whole(name, r, len(header))]
-    text = "\n".join([frame[0], *rows]).encode()
-    read = pl.read_csv(text, infer_schema=False)
-    return read.with_columns(pl.all().fill_null("").str.strip_chars_end(" "))
-
-
-def table_text(folder: Path, name: str, night: str) -> list[str]:
-    return [line.decode() for line in lines(folder / "ccb" / f"ccb_{name}_{night}.csv.gz")][:-1]
-
-
-def is_whole(name: str, row: str, width: int) -> bool:
-    if name == "ci_per_name":
-        return True
-    if row.startswith(",") or len(re.sub(r'"[^"]*"', "", row).split(",")) != width:
-        return False
-    return "13-45" not in row and ".X" not in row
-
-
 @pytest.fixture(scope="session")
 def tables(ccb_folder: Extract) -> dict[str, pl.DataFrame]:
-    return {name: good(ccb_folder[0], name) for name in KEYS}
+    return {name: good(ccb_folder[0], name, NIGHT) for name in KEYS}
 
 
 def test_every_file_ends_with_the_count_of_its_rows(ccb_folder: Extract) -> None:
