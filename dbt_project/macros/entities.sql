@@ -5,6 +5,12 @@
 -#}
 {% macro canonical_entities() -%}
     {{ return([
+        {'entity': 'party', 'model': 'int_canonical__parties'},
+        {'entity': 'contact', 'model': 'int_canonical__contacts'},
+        {'entity': 'billing_account', 'model': 'int_canonical__billing_accounts', 'account': 'billing_account_key'},
+        {'entity': 'account_role', 'model': 'int_canonical__account_roles', 'account': 'billing_account_key'},
+        {'entity': 'bill', 'model': 'int_canonical__bills', 'account': 'billing_account_key'},
+        {'entity': 'payment', 'model': 'int_canonical__payments', 'account': 'billing_account_key'}
     ]) }}
 {%- endmacro %}
 

@@ -4,9 +4,10 @@
     Each check says `when` (a condition), `code` (`<entity>.<what>`), `field` (the column that is at fault), and may say
     `detail` (SQL text: codes and ids, never names, addresses or amounts) and `blocks` (true unless said: a row with a
     blocking fault is kept from the CRM; otherwise it goes out, and the fault is reported). With `entity`, the codes
-    that no list in seeds/ knows, named by the canonical models in `unknown_codes` as `<field>=<code>`, are faults too.
+    that no list in seeds/ knows, named by the canonical models in `unknown_codes` as `<field>=<code>`, are faults too; those
+of the fields in `warns` do not block.
 -#}
-{% macro faults(checks, entity=none, unknown_codes='unknown_codes') -%}
+{% macro faults(checks, entity=none, unknown_codes='unknown_codes', warns=[]) -%}
     (
         list_filter(
             [
@@ -31,7 +32,7 @@
                 'code': '{{ entity }}.unknown_code',
                 'field': split_part(unknown, '=', 1),
                 'detail': substr(unknown, instr(unknown, '=') + 1),
-                'is_blocking': true
+                'is_blocking': {% if warns %}split_part(unknown, '=', 1) not in ('{{ warns | join("', '") }}'){% else %}true{% endif %}
             }
         )::{{ faults_type() }}
         {%- endif %}
@@ -44,7 +45,7 @@
 
 {#- Whether the CRM may have a row: no fault of it blocks. -#}
 {% macro is_good(faults='faults') -%}
-    (len(list_filter({{ faults }}, lambda fault: fault.is_blocking)) = 0)
+    (len(list_filter({{ faults }}, lambda fault: fault['is_blocking'])) = 0)
 {%- endmacro %}
 
 {#-

@@ -17,7 +17,13 @@ import yaml
 from docs_pages.text import code, page, table
 from nightwatt.contracts.canonical import READ_COLUMNS, READ_KEY
 
-DOMAINS = {"customers": "billing", "billing": "billing", "usage": "usage", "operations": "every publication"}
+DOMAINS = {
+    "customers": "billing",
+    "billing": "billing",
+    "crm": "billing",
+    "usage": "usage",
+    "operations": "every publication",
+}
 """By folder of the marts: the chain that publishes them."""
 
 PERSONAL = {
@@ -27,6 +33,7 @@ PERSONAL = {
     "location": "says where somebody lives",
     "financial": "says what somebody owes or pays",
     "consumption": "says how somebody lives",
+    "sensitive": "says how somebody is, such as whether a life hangs on power",
 }
 """Classes of personal data, as the yml files use them."""
 

@@ -38,6 +38,8 @@ def test_codes_that_no_list_knows_are_faults_that_name_field_and_code() -> None:
         {"code": "bill.unknown_code", "field": "bill_status", "detail": "Z", "is_blocking": True},
         {"code": "bill.unknown_code", "field": "currency_code", "detail": "A=B", "is_blocking": True},
     ]
+    mild = _value("faults([], entity='party', warns=['route'])", "['route=FAX', 'language=XX'] as unknown_codes")
+    assert [(f["detail"], f["is_blocking"]) for f in mild] == [("FAX", False), ("XX", True)]
     both = _value(f"faults({CHECKS}, entity='party')", "null as name, 'a@b' as mail, []::varchar[] as unknown_codes")
     assert both == [NAME_MISSING]
 

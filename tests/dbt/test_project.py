@@ -15,6 +15,7 @@ MARTS = {
     "dim_customer", "dim_account", "dim_premise", "dim_service_point", "dim_meter", "fct_bills",
     "fct_usage_daily", "fct_usage_monthly", "ops_receipts", "ops_loads", "ops_rejects", "ops_checks",
     "ops_publications", "ops_deliveries", "ops_runs",
+    "crm_party", "crm_contact", "crm_billing_account", "crm_account_role", "crm_bill", "crm_payment", "crm_quarantine",
 }  # fmt: skip
 
 
