@@ -12,11 +12,18 @@ from tests.dbt.scratch import NOW, Scratch
 
 USAGE = ("fct_usage_daily", "fct_usage_monthly", "dim_service_point")
 BILLING = ("fct_bills", "dim_customer", "dim_account", "dim_premise", "dim_service_point", "dim_meter")
+LATEST = (
+    "bills", "bill_segments", "bill_segment_quantities", "financial_transactions", "payments", "agreement_rates",
+    "person_contacts", "account_autopays", "premise_locations",
+)  # fmt: skip
 NIGHTS = 3
 
 
 def _tables(scratch: Scratch, names: tuple[str, ...]) -> dict[str, list[tuple[Any, ...]]]:
-    return {n: [tuple(r.values()) for r in scratch.rows(f"select * from marts.{n} order by all")] for n in names}
+    relations = {n: f"intermediate.{n}" if n.startswith("int_") else f"marts.{n}" for n in names}
+    return {
+        n: [tuple(r.values()) for r in scratch.rows(f"select * from {r} order by all")] for n, r in relations.items()
+    }
 
 
 def _agrees_with_a_rebuild(scratch: Scratch, chain: str, names: tuple[str, ...]) -> None:
@@ -103,7 +110,8 @@ def test_nights_of_billing_equal_a_rebuild(scratch: Scratch, seed: int) -> None:
             day, is_complete = date(2026, 3, 9) + timedelta(days=night), chance.random() < 0.7
             scratch.load(feed, _rows(chance, feed, 3), business_date=day, is_complete=is_complete, sequence=number)
         scratch.dbt("run", "--select", "tag:billing")
-    _agrees_with_a_rebuild(scratch, "tag:billing", BILLING)
+    latest = tuple(f"int_ccb__latest_{name}" for name in LATEST)
+    _agrees_with_a_rebuild(scratch, "tag:billing", (*BILLING, *latest))
 
 
 def _rows(chance: random.Random, feed: str, count: int) -> list[dict[str, Any]]:
@@ -207,6 +215,23 @@ MAKERS: dict[str, Callable[[random.Random], dict[str, Any]]] = {
     },
     "ccb_acct": lambda c: {"acct_id": _one_of("A", 3, c), "bill_cyc_cd": c.choice("XYZ")},
     "ccb_acct_per": _role,
+    "ccb_pay": lambda c: {"pay_id": _one_of("Y", 5, c), "acct_id": _one_of("A", 3, c), "pay_amt": c.randrange(99)},
+    "ccb_sa_rs_hist": lambda c: {
+        "sa_id": _one_of("S", 4, c),
+        "effdt": date(2026, 1, 1 + c.randrange(3)),
+        "rs_cd": c.choice("XYZ"),
+    },
+    "ccb_per_contdet": lambda c: {
+        "contact_id": _one_of("D", 5, c),
+        "per_id": _one_of("1", 3, c),
+        "contact_value": c.choice("XYZ"),
+    },
+    "ccb_acct_apay": lambda c: {"acct_apay_id": _one_of("U", 4, c), "acct_id": _one_of("A", 3, c)},
+    "ccb_prem_geo": lambda c: {
+        "prem_id": _one_of("H", 3, c),
+        "geo_type_cd": c.choice(["LAT/LONG", "GRID    "]),
+        "geo_val": c.choice("XYZ"),
+    },
     "ccb_mtr": lambda c: {"mtr_id": _one_of("M", 3, c), "badge_nbr": c.choice("XYZ")},
     "ccb_mtr_config": lambda c: {"mtr_config_id": _one_of("C", 4, c), "mtr_id": _one_of("M", 3, c)},
     "ccb_sp_mtr_hist": lambda c: {

@@ -101,13 +101,14 @@ def test_every_mart_with_a_rule_has_a_unit_test(manifest: dict[str, Any]) -> Non
     assert {m for m in MARTS if not m.startswith("ops_")} <= tested
 
 
-def test_verification_secrets_have_no_place_to_land(manifest: dict[str, Any]) -> None:
-    account = load_catalog().feed("ccb_acct")
-    assert [c.field for c in account.columns if c.name == "ALERT_INFO"] == [None]
-    assert not [n for n in manifest["nodes"].values() if "alert_info" in (n.get("raw_code") or "").lower()]
+def test_verification_secrets_and_bank_accounts_have_no_place_to_land(manifest: dict[str, Any]) -> None:
+    for feed, column in (("ccb_acct", "ALERT_INFO"), ("ccb_acct_apay", "EXT_ACCT_ID")):
+        assert [c.field for c in load_catalog().feed(feed).columns if c.name == column] == [None]
+        assert not [n for n in manifest["nodes"].values() if column.lower() in (n.get("raw_code") or "").lower()]
 
 
 def test_personal_fields_of_the_feeds_are_marked() -> None:
     feeds = load_catalog().feeds
     marked = {(n, c.field) for n, f in feeds.items() if f.system == "ccb" for c in f.columns if c.personal}
     assert marked >= {("ccb_per_name", "entity_name"), ("ccb_prem", "address1"), ("ccb_per", "ls_sl_flg")}
+    assert marked >= {("ccb_per_contdet", "contact_value"), ("ccb_prem_geo", "geo_val")}

@@ -11,7 +11,7 @@ from tests.dbt.scratch import NOW, Scratch
 
 UPDATED = {"last_update_dttm": NOW}
 ADA, BEN = "0000000011", "0000000012"
-FLAT = "0000000021"
+FLAT, BUILDING = "0000000021", "0000000022"
 HOUSE_ACCOUNT = "0000000031"
 POWER, GAS, CLOSED = "0000000041", "0000000042", "0000000043"
 
@@ -46,7 +46,9 @@ def world(session_scratch: Scratch) -> Scratch:
             {"acct_id": HOUSE_ACCOUNT, "per_id": BEN, "main_cust_sw": "N"},
         ),
     )
-    s.load("ccb_prem", rows({"prem_id": FLAT, "postal": "00501", "address1": "1 Invented Way  ", "address2": "    "}))
+    flat = {"prem_id": FLAT, "postal": "00501", "address1": "1 Invented Way  ", "address2": "    "}
+    building = {"prem_id": BUILDING, "address1": "1 Invented Way  ", "prem_type_cd": "BLDG    "}
+    s.load("ccb_prem", rows(flat | {"prnt_prem_id": BUILDING}, building))
     s.load(
         "ccb_sa_type", rows(*({"cis_division": "N", "sa_type_cd": t, "svc_type_cd": t[0] + " "} for t in ("E", "G")))
     )
@@ -158,8 +160,15 @@ def test_the_account_has_both_commodities_because_reactivated_is_live(world: Scr
 
 
 def test_blank_padded_text_is_trimmed_and_zeros_stay(world: Scratch) -> None:
-    sql = "select premise_id, postal_code, address_line_1, address_line_2, service_point_count from marts.dim_premise"
+    sql = """select premise_id, postal_code, address_line_1, address_line_2, service_point_count
+             from marts.dim_premise where premise_type_code is distinct from 'BLDG'"""
     assert [tuple(r.values()) for r in world.rows(sql)] == [(FLAT, "00501", "1 Invented Way", None, 3)]
+
+
+def test_a_building_is_a_premise_without_service_points(world: Scratch) -> None:
+    sql = """select premise_id, service_point_count, postal_code, address_line_1
+             from marts.dim_premise where premise_type_code = 'BLDG'"""
+    assert [tuple(r.values()) for r in world.rows(sql)] == [(BUILDING, 0, None, "1 Invented Way")]
 
 
 def test_service_points_know_agreement_meter_and_absence(world: Scratch) -> None:
