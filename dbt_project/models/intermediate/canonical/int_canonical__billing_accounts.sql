@@ -123,7 +123,7 @@ final as (
                 'field': 'party_key',
                 'detail': 'accounts.party_key'
             }
-        ], entity='billing_account', unknown_codes='accounts.unknown_codes') }} as faults
+        ], entity='billing_account', unknown_codes='(accounts.unknown_codes || coalesce(balances.unknown_codes, []))') }} as faults
     from accounts
     left join balances
         on accounts.billing_account_key = balances.billing_account_key
