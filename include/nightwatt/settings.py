@@ -109,6 +109,21 @@ class Settings(BaseSettings):
         return self.root / "outbox"
 
     @property
+    def acknowledged(self) -> Path:
+        """What partners have acknowledged: `<delivery>/<object>/v<version>.parquet`, and the answers it is made of."""
+        return self.root / "acknowledged"
+
+    @property
+    def answers(self) -> Path:
+        """Where partners' answers are dropped: one folder a delivery."""
+        return self.inbound / "acks"
+
+    @property
+    def refusals(self) -> Path:
+        """Rows a partner refused or that were held back, keys and reasons only: `<delivery>/*.parquet`."""
+        return self.root / "refusals"
+
+    @property
     def scratch(self) -> Path:
         """Spill and temporary files; safe to delete when nothing runs."""
         return self.root / "scratch"

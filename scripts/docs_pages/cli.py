@@ -22,6 +22,7 @@ PROGRAM = "nightwatt"
 WORDS = {
     "root --version": "Print the version and stop.",
     "load FEED": "Name of a feed; `nightwatt feeds list` names them.",
+    "acknowledge DELIVERY": "Name of a delivery contract of kind `crm`, such as `crm_core`.",
     "deliver DELIVERY": "Name of a delivery contract, such as `opower_interval_electric`.",
     "sql QUERY": "One SELECT, in quotes; also `SHOW TABLES`, `DESCRIBE table`, `EXPLAIN`.",
     "simulate --customers": "How many customers the make-believe utility has.",

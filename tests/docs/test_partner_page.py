@@ -6,8 +6,9 @@ import re
 from pathlib import Path
 
 from nightwatt.contracts.catalog import PACKAGED, load_catalog
-from nightwatt.contracts.delivery import OpowerIntervalDelivery
+from nightwatt.contracts.delivery import CrmDelivery, OpowerIntervalDelivery
 from nightwatt.delivery.opower.profile import load_profile
+from nightwatt.delivery.salesforce.profile import load_profile as crm_profile
 
 PAGE = (Path(__file__).resolve().parents[2] / "docs/partners/opower.md").read_text("utf-8")
 PROFILE = load_profile("opower/interval_v2-0-5")
@@ -33,3 +34,14 @@ def test_every_delivery_is_on_the_page_with_its_length_and_time() -> None:
         name = contract.delivery
         row = f"| `{name}` | {contract.commodity} | {contract.length_min} minutes | {contract.deadline:%H:%M} |"
         assert row in PAGE
+
+
+def test_the_crm_page_has_every_delivery_and_every_open_topic_of_the_core_profile() -> None:
+    page = (Path(__file__).resolve().parents[2] / "docs/partners/crm.md").read_text("utf-8")
+    core = crm_profile("salesforce/core_v62")
+    for contract in (d for d in load_catalog(PACKAGED).deliveries.values() if isinstance(d, CrmDelivery)):
+        row = f"| `{contract.delivery}` | `{contract.profile}` | {contract.domain} | {contract.deadline:%H:%M} |"
+        assert row in page
+    section = page.partition("## Not confirmed")[2]
+
+    assert set(re.findall(r"^\| `([\w.]+)` \|", section, re.MULTILINE)) == {o.topic for o in core.unconfirmed}

@@ -7,12 +7,15 @@ from __future__ import annotations
 
 import getpass
 from datetime import datetime
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.table import Table
 
 from nightwatt.cli.context import Context, console
+
+if TYPE_CHECKING:
+    from nightwatt.ledger.models import Answer
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -24,17 +27,26 @@ def list_sendings(
     ctx: typer.Context, date: Day = None, limit: Annotated[int, typer.Option(help="How many, newest.")] = 50
 ) -> None:
     """List files sent and files under way, oldest first."""
-    from nightwatt.ledger import sendings
+    from nightwatt.ledger import acknowledgements, sendings
 
     context: Context = ctx.obj
     table = Table(box=None, pad_edge=False)
-    for heading in ("sending", "business date", "file", "rows", "state", "to", "message"):
+    for heading in ("sending", "business date", "file", "rows", "state", "answer", "to", "message"):
         table.add_column(heading, overflow="fold")  # a name cut short is of no use to anybody
     with context.platform() as platform, platform.ledger.read() as session:
-        for s in sendings.recent(session, limit, date.date() if date else None):
-            row = (str(s.id), str(s.business_date), s.file_name, f"{s.rows:,}", s.state, s.remote_path, s.message or "")
-            table.add_row(*row)
+        listed = sendings.recent(session, limit, date.date() if date else None)
+        answers = acknowledgements.by_sending(session, [s.id for s in listed])
+        for s in listed:
+            row = (str(s.id), str(s.business_date), s.file_name, f"{s.rows:,}", s.state)
+            table.add_row(*row, _answer(answers.get(s.id)), s.remote_path, s.message or "")
     console.print(table)
+
+
+def _answer(answer: Answer | None) -> str:
+    """Say in a word what the partner said about a file; nothing where it is not asked."""
+    if answer is None:
+        return ""
+    return f"{answer.state}, {answer.refused:,} refused" if answer.refused else answer.state
 
 
 @app.command()

@@ -1,4 +1,4 @@
-"""`nightwatt load|build|publish|deliver`: one stage of the night by hand, through the functions the DAGs call.
+"""`nightwatt load|build|publish|deliver|acknowledge`: one stage by hand, through the functions the DAGs call.
 
 Belongs here: arguments and what is printed. Does not belong here: what a stage does.
 """
@@ -118,3 +118,28 @@ def docs(ctx: typer.Context) -> None:
     settings = context.settings()
     is_new = write_model_docs(settings)
     console.print(f"{page_path(settings)}: {'written' if is_new else 'is what the project says'}", markup=False)
+
+
+def acknowledge(
+    ctx: typer.Context,
+    delivery: str,
+    files: Annotated[
+        list[Path] | None, typer.Argument(help="Answers to take in; those in inbound/acks/<delivery>/ otherwise.")
+    ] = None,
+    date: Day = None,
+    rebuild: Annotated[
+        bool, typer.Option(help="Make the acknowledged state again from all answers taken in so far.")
+    ] = False,
+    catalog: Catalog = None,
+) -> None:
+    """Take in what the CRM says about files sent; its acknowledged state moves, refused rows go again."""
+    from nightwatt import stages
+
+    context: Context = ctx.obj
+    with context.platform(catalog) as platform:
+        if rebuild:
+            for name, rows in stages.rebuild_acknowledged(platform, delivery).items():
+                console.print(f"{name}: {rows:,} record(s)")
+        summary = stages.acknowledge(platform, delivery, _day(platform, date), files or None)
+        for line in summary.lines():
+            console.print(line, markup=False)

@@ -25,11 +25,20 @@ def sha256_of(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+ROWS = ".rows.parquet"
+"""What is put behind a file's name for the list of keys and content hashes it carries."""
+
+
+def rows_beside(file: Path) -> Path:
+    """Return where the list of what a file carries lies: beside it, never sent."""
+    return file.with_name(file.name + ROWS)
+
+
 def remove_leftovers(folder: Path, keep: set[str]) -> None:
     """Remove files no sending speaks of: what a run wrote that was stopped before its intent."""
     if folder.is_dir():
         for path in folder.iterdir():
-            if path.is_file() and path.name not in keep:
+            if path.is_file() and path.name.removesuffix(ROWS) not in keep:
                 path.unlink()
 
 

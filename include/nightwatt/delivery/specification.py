@@ -6,8 +6,9 @@ about open topics. Does not belong here: the models (the partner's folder) and t
 
 from __future__ import annotations
 
+from functools import lru_cache
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import Any, Literal, TypeVar
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -48,7 +49,7 @@ def load(name: str, model: type[Profile], folder: Path = PROFILES) -> Profile:
             "delivery.profile_unknown", f"there is no profile {name!r}", f"known profiles: {', '.join(known)}"
         )
     try:
-        return model.model_validate(yaml.safe_load(path.read_text("utf-8")))
+        return model.model_validate(_plain(path.read_text("utf-8")))
     except yaml.YAMLError as e:
         raise _invalid(path, " ".join(str(e).split())[:300]) from e
     except ValidationError as e:
@@ -57,6 +58,12 @@ def load(name: str, model: type[Profile], folder: Path = PROFILES) -> Profile:
             for f in e.errors(include_url=False)
         )
         raise _invalid(path, "\n  ".join(faults)) from e
+
+
+@lru_cache(maxsize=64)
+def _plain(content: str) -> Any:
+    """Return YAML as plain values, not to be changed: a night reads a profile many times, and it is long."""
+    return yaml.safe_load(content)
 
 
 def _invalid(path: Path, faults: str) -> TerminalError:

@@ -70,6 +70,15 @@ class DeliveryState(StrEnum):
     FAILED = "failed"
 
 
+class AnswerState(StrEnum):
+    """What a partner has said about a file whose rows it acknowledges."""
+
+    AWAITED = "awaited"  # nothing yet
+    ACKNOWLEDGED = "acknowledged"  # every row is accounted for
+    REFUSED = "refused"  # the file as a whole; nobody knows which of its rows went in
+    SUPERSEDED = "superseded"  # nothing yet, but all its rows went again and were acknowledged
+
+
 class PublicationState(StrEnum):
     """Where a publication stands."""
 
@@ -215,6 +224,43 @@ class Sending(Base):
     renaming_at: Mapped[datetime | None] = mapped_column(UtcDateTime)  # set before the first rename is tried
     delivered_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     message: Mapped[str | None] = mapped_column(Text)
+
+
+class Answer(Base):
+    """What a partner is to say about one file sent, row by row or as a whole, and what it said."""
+
+    __tablename__ = "answers"
+
+    sending_id: Mapped[int] = mapped_column(ForeignKey("deliveries.id"), primary_key=True, autoincrement=False)
+    delivery: Mapped[str] = mapped_column(String(100), index=True)
+    object_name: Mapped[str] = mapped_column(String(100))
+    part: Mapped[str] = mapped_column(String(20))  # all, new, known, delete
+    rows_path: Mapped[str | None] = mapped_column(Text)  # keys and hashes the file carries, relative to the home
+    mapping_sha256: Mapped[str] = mapped_column(String(64))  # of the object's part of the profile
+    state: Mapped[str] = mapped_column(String(20))
+    accepted: Mapped[int | None] = mapped_column(Big)
+    refused: Mapped[int | None] = mapped_column(Big)
+    unprocessed: Mapped[int | None] = mapped_column(Big)
+    answered_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    answer_path: Mapped[str | None] = mapped_column(Text)  # keys and outcomes, relative to the home
+
+
+class Acknowledged(Base):
+    """One version of what a partner has acknowledged of one object; the newest one counts."""
+
+    __tablename__ = "acknowledged"
+    __table_args__ = (UniqueConstraint("delivery", "object_name", "version", name="uq_acknowledged_version"),)
+
+    id: Mapped[int] = mapped_column(Integer, primary_key=True)
+    delivery: Mapped[str] = mapped_column(String(100))
+    object_name: Mapped[str] = mapped_column(String(100))
+    version: Mapped[int] = mapped_column(Integer)
+    path: Mapped[str | None] = mapped_column(Text)  # Parquet, relative to the home; null where only a load counts
+    rows: Mapped[int] = mapped_column(Big)
+    watermark: Mapped[int | None] = mapped_column(Big)  # newest load that is wholly acknowledged
+    mapping_sha256: Mapped[str | None] = mapped_column(String(64))
+    sending_id: Mapped[int] = mapped_column(ForeignKey("deliveries.id"))  # newest file it knows an answer to
+    at: Mapped[datetime] = mapped_column(UtcDateTime)
 
 
 class Run(Base):

@@ -33,18 +33,14 @@ def get(session: Session, sending_id: int) -> Sending:
 def unfinished(session: Session, delivery: str) -> Sequence[Sending]:
     """Return what was intended and is not delivered, in the order in which it must go."""
     return session.scalars(
-        select(Sending)
-        .where(Sending.delivery == delivery, Sending.state.in_(UNFINISHED))
-        .order_by(Sending.file_name, Sending.id)
+        select(Sending).where(Sending.delivery == delivery, Sending.state.in_(UNFINISHED)).order_by(Sending.id)
     ).all()
 
 
 def of_business_date(session: Session, delivery: str, business_date: date) -> Sequence[Sending]:
     """Return every sending of one delivery and business date, in sending order."""
     return session.scalars(
-        select(Sending)
-        .where(Sending.delivery == delivery, Sending.business_date == business_date)
-        .order_by(Sending.file_name, Sending.id)
+        select(Sending).where(Sending.delivery == delivery, Sending.business_date == business_date).order_by(Sending.id)
     ).all()
 
 
@@ -61,7 +57,7 @@ def last_delivered(session: Session, delivery: str) -> Sending | None:
     return session.scalars(
         select(Sending)
         .where(Sending.delivery == delivery, Sending.state == DeliveryState.DELIVERED)
-        .order_by(Sending.through_sequence.desc(), Sending.file_name.desc())
+        .order_by(Sending.through_sequence.desc(), Sending.id.desc())
         .limit(1)
     ).first()
 

@@ -4,6 +4,7 @@ Belongs here: putting the rooms together; the command line and the DAGs call the
 Does not belong here: anything a room can decide by itself.
 """
 
+from nightwatt.stages.acknowledging import AcknowledgeSummary, acknowledge, rebuild_acknowledged
 from nightwatt.stages.arriving import Arrivals, Expected, arrive, expectation, receive
 from nightwatt.stages.building import BuildSummary, PublishSummary, build, publish
 from nightwatt.stages.delivering import DeliverSummary, deliver
@@ -11,6 +12,7 @@ from nightwatt.stages.loading import LoadSummary, MergeSummary, load, merge_read
 from nightwatt.stages.platform import Platform
 
 __all__ = [
+    "AcknowledgeSummary",
     "Arrivals",
     "BuildSummary",
     "DeliverSummary",
@@ -19,6 +21,7 @@ __all__ = [
     "MergeSummary",
     "Platform",
     "PublishSummary",
+    "acknowledge",
     "arrive",
     "build",
     "deliver",
@@ -26,6 +29,7 @@ __all__ = [
     "load",
     "merge_reads",
     "publish",
+    "rebuild_acknowledged",
     "rebuild_reads",
     "receive",
     "replay_rejects",

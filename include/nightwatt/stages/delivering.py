@@ -9,22 +9,17 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, date
-from typing import Any, cast
+from typing import Any
 
 import duckdb
 
-from nightwatt.contracts.delivery import OpowerIntervalDelivery
 from nightwatt.delivery.courier import nowhere
 from nightwatt.delivery.deliver import Delivered, Outcome, PublicationFacts
 from nightwatt.delivery.deliver import deliver as send
 from nightwatt.errors import TerminalError
 from nightwatt.ledger import checks
-from nightwatt.ledger.checks import CheckResult
 from nightwatt.stages.platform import Platform
 from nightwatt.warehouse import published
-
-_DOMAIN = "usage"
-"""The domain whose publication interval files are made from."""
 
 
 @dataclass(frozen=True)
@@ -75,7 +70,7 @@ def deliver(
         business_date: the night.
         at: called at each named step of the courier (tests end the process there).
     """
-    contract = cast("OpowerIntervalDelivery", platform.catalog.delivery(delivery_name))
+    contract = platform.catalog.delivery(delivery_name)
     with (
         platform.ledger.run("deliver", delivery_name, business_date, platform.started_by),
         published(platform.settings) as con,
@@ -85,41 +80,32 @@ def deliver(
             platform.settings,
             platform.ledger,
             con,
-            _publication(con),
+            _publication(con, contract.domain),
             business_date,
             at=at,
         )
-        _note_warnings(platform, result, business_date)
+        _note_findings(platform, result, business_date)
     files = tuple(SentFile(r.file_name, r.rows, r.size_bytes, r.sha256, r.remote_path) for r in result.receipts)
     return DeliverSummary(delivery_name, result.outcome.value, result.message, files)
 
 
-def _note_warnings(platform: Platform, result: Delivered, business_date: date) -> None:
-    """Put what the checker and the writer had to say into the ledger, once, with the sending."""
-    if result.outcome is not Outcome.SENT:
-        return
-    found = [
-        CheckResult(f.code, result.delivery, False, False, f.message, {"lines": list(f.lines), "count": f.count})
-        for f in result.warnings
-    ]
-    found += [
-        # A missing read has no value to send; it goes with a later file, when it comes.
-        CheckResult("delivery.left_out", result.delivery, reason == "missing", False, f"{count} left out: {reason}")
-        for reason, count in result.left_out.items()
-        if count
-    ]
-    with platform.ledger.write() as session:
-        checks.record(session, found, business_date, platform.clock())
+def _note_findings(platform: Platform, result: Delivered, business_date: date) -> None:
+    """Put what the makers of the files had to say into the ledger, once, with the sending."""
+    if result.outcome is Outcome.SENT:
+        with platform.ledger.write() as session:
+            checks.record(session, result.findings, business_date, platform.clock())
 
 
-def _publication(con: duckdb.DuckDBPyConnection) -> PublicationFacts:
+def _publication(con: duckdb.DuckDBPyConnection, domain: str) -> PublicationFacts:
     """Read which publication the open file is, so that facts and rows cannot drift apart."""
     row = con.execute(
-        "SELECT sequence, through_sequence, published_at FROM publication WHERE domain = ?", [_DOMAIN]
+        "SELECT sequence, through_sequence, published_at FROM publication WHERE domain = ?", [domain]
     ).fetchone()
     if row is None:
         raise TerminalError(
-            "delivery.nothing_published", "no usage is published yet", "run usage_daily, or `nightwatt publish usage`"
+            "delivery.nothing_published",
+            f"no {domain} is published yet",
+            f"run its DAG, or `nightwatt publish {domain}`",
         )
     sequence, through, at = row
     return PublicationFacts(sequence, through, at if at.tzinfo else at.replace(tzinfo=UTC))

@@ -11,8 +11,8 @@ import yaml
 from tests.support.delivery import contract
 
 from nightwatt.contracts.catalog import load_catalog
-from nightwatt.delivery.deliver import _remote_folder
 from nightwatt.delivery.opower.names import file_name
+from nightwatt.delivery.opower.parcel import _remote_folder
 from nightwatt.delivery.opower.profile import PROFILES, load_profile
 from nightwatt.delivery.stamps import stamp_of
 from nightwatt.errors import TerminalError

@@ -6,6 +6,7 @@ Belongs here: the typed model of a profile file. Does not belong here: anything 
 
 from __future__ import annotations
 
+import datetime
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -113,6 +114,11 @@ class Window(Strict):
     date: Identifier = Field(description="column of the mart (or of `through`'s) by which they age")
     months: int = Field(ge=1, description="whole months before the month of the business date")
     through: Through | None = None
+
+    def starts(self, business_date: datetime.date) -> datetime.date:
+        """Return the first day that is kept: the first of the month so many months before the business date's."""
+        months = business_date.year * 12 + business_date.month - 1 - self.months
+        return datetime.date(months // 12, months % 12 + 1, 1)
 
 
 class CrmObject(Strict):
