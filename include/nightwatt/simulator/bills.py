@@ -15,7 +15,7 @@ So a balance needs only a few bills, and is the same number in every extract tha
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 
@@ -266,6 +266,12 @@ class Segments:
         return np.where(self.is_rebilled_late, self.wrong_charge, self.charge)
 
     @property
+    def billed_again_on(self) -> I64:
+        """The day of the rebill, NEVER where once was enough."""
+        complete, late = self.bills.complete_day[self.bill], self.bills.rebill_day[self.bill]
+        return np.where(self.is_rebilled_late, late, np.where(self.is_rebilled_at_once, complete, NEVER))
+
+    @property
     def fee(self) -> I64:
         """Cents of late fee that are money: it lies on the bill's electric agreement."""
         owed = np.where(self.bills.is_fee_held, 0, self.bills.fee)
@@ -294,20 +300,12 @@ class Segments:
         """Return the segments of some of the bills (rows in order)."""
         place = np.full(len(self.bills), -1)
         place[which] = np.arange(len(which))
-        rows = np.nonzero(place[self.bill] >= 0)[0]
-        return Segments(
-            bills=self.bills.take(which),
-            bill=place[self.bill[rows]],
-            fuel=self.fuel[rows],
-            number=self.number[rows],
-            rate=self.rate[rows],
-            quantity=self.quantity[rows],
-            received=self.received[rows],
-            wrong_quantity=self.wrong_quantity[rows],
-            charge=self.charge[rows],
-            wrong_charge=self.wrong_charge[rows],
-            budget=self.budget[rows],
-        )
+        kept = self.take(np.nonzero(place[self.bill] >= 0)[0])
+        return replace(kept, bills=self.bills.take(which), bill=place[kept.bill])
+
+    def take(self, rows: I64) -> Segments:
+        """Return some of the segments, a row as often as it is asked for; the bills stay."""
+        return Segments(self.bills, *(getattr(self, f.name)[rows] for f in fields(self)[1:]))
 
 
 def segments_of(bills: Bills) -> Segments:

@@ -1,7 +1,8 @@
 """The nightly table extracts of the same make-believe utility, as SAP IS-U would write them.
 
 Here: the files, their headers, trailers and planted broken lines; what a night carries.
-Not here: the rows (`isu_partners`, `isu_points`, `isu_contracts`), how SAP spells them (`isu_rows`).
+Not here: the rows (`isu_partners`, `isu_points`, `isu_contracts`, `isu_bills`, `isu_items`), how SAP spells them
+(`isu_rows`).
 """
 
 from __future__ import annotations
@@ -14,12 +15,15 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from nightwatt.simulator import isu_contracts, isu_partners, isu_points
+from nightwatt.simulator import isu_bills, isu_contracts, isu_items, isu_partners, isu_points
 from nightwatt.simulator.chance import U64
 from nightwatt.simulator.clock import day_number
 from nightwatt.simulator.extract import CLOSED_FOR, Extract
 from nightwatt.simulator.files import TextFile
+from nightwatt.simulator.isu_bills import bill_tables
+from nightwatt.simulator.isu_books import Books, books_of
 from nightwatt.simulator.isu_contracts import contract_tables
+from nightwatt.simulator.isu_items import item_tables
 from nightwatt.simulator.isu_partners import Tables, partner_tables
 from nightwatt.simulator.isu_points import device_tables, point_tables
 from nightwatt.simulator.isu_rows import changes, in_order
@@ -27,13 +31,15 @@ from nightwatt.simulator.table_file import Break, TableFile
 from nightwatt.simulator.utility import FileSummary, Utility
 from nightwatt.simulator.world import Customers, Tenancies, chunks_of, tenancies
 
-CHUNK = 4096  # customers worked on at a time; any size gives the same files
-KEYS = {**isu_partners.KEYS, **isu_points.KEYS, **isu_contracts.KEYS}
+CHUNK = 2048  # customers worked on at a time; any size gives the same files
+KEYS = {**isu_partners.KEYS, **isu_points.KEYS, **isu_contracts.KEYS, **isu_bills.KEYS, **isu_items.KEYS}
 
 # Which tables get one broken copy of a line, and how it is broken.
 _BROKEN = {
     "fkkvk": Break("empty_key", "VKONT"),
     "adrc": Break("missing_column", "HOUSE_NUM2"),
+    "erdk": Break("bad_number", "TOTAL_AMNT"),
+    "dfkkko": Break("empty_key", "OPBEL"),
 }
 
 
@@ -51,20 +57,23 @@ def _rows(utility: Utility, day: int, numbers: U64, *, complete: bool) -> Tables
     now = Extract(utility, day, complete)
     customers = Customers(utility, numbers)
     tenants = tenancies(customers, day - CLOSED_FOR, day)
-    after = _tables(now, customers, tenants, day)
+    books = books_of(now, tenants)
+    after = _tables(now, customers, tenants, books)
     if complete:
         return after
-    before = _tables(Extract(utility, day - 1, complete), customers, tenants, day)
+    before = _tables(Extract(utility, day - 1, complete), customers, tenants, books)
     return {name: changes(now, before[name], frame, KEYS[name]) for name, frame in after.items()}
 
 
-def _tables(extract: Extract, customers: Customers, tenants: Tenancies, seen_on: int) -> Tables:
-    """Return what the tables hold at the end of the extract's day, of what an extract of `seen_on` looks at."""
+def _tables(extract: Extract, customers: Customers, tenants: Tenancies, books: Books) -> Tables:
+    """Return what the tables hold at the end of the extract's day, of what the night looks at."""
     groups = (
         partner_tables(extract, tenants),
         point_tables(extract, customers),
-        device_tables(extract, customers, seen_on),
+        device_tables(extract, customers, books.extract.day),
         contract_tables(extract, tenants),
+        bill_tables(extract, books),
+        item_tables(extract, books),
     )
     return {name: pl.concat([group[name] for group in groups if name in group]) for name in KEYS}
 
