@@ -9,6 +9,17 @@
         {'entity': 'contact', 'model': 'int_canonical__contacts'},
         {'entity': 'billing_account', 'model': 'int_canonical__billing_accounts', 'account': 'billing_account_key'},
         {'entity': 'account_role', 'model': 'int_canonical__account_roles', 'account': 'billing_account_key'},
+        {'entity': 'product', 'model': 'int_canonical__products'},
+        {'entity': 'premise', 'model': 'int_canonical__premises'},
+        {'entity': 'service_point', 'model': 'int_canonical__service_points', 'account': 'billing_account_key'},
+        {'entity': 'device', 'model': 'int_canonical__devices'},
+        {'entity': 'device_install', 'model': 'int_canonical__device_installs'},
+        {
+            'entity': 'service_agreement',
+            'model': 'int_canonical__service_agreements',
+            'account': 'billing_account_key'
+        },
+        {'entity': 'agreement_item', 'model': 'int_canonical__agreement_items', 'account': 'billing_account_key'},
         {'entity': 'bill', 'model': 'int_canonical__bills', 'account': 'billing_account_key'},
         {'entity': 'payment', 'model': 'int_canonical__payments', 'account': 'billing_account_key'}
     ]) }}

@@ -21,6 +21,7 @@ DOMAINS = {
     "customers": "billing",
     "billing": "billing",
     "crm": "billing",
+    "history": "billing",
     "usage": "usage",
     "operations": "every publication",
 }

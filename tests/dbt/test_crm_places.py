@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime
+from datetime import date, datetime, time, timedelta
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -66,7 +67,7 @@ def places(s: Scratch) -> None:
             home | {"prem_id": "LOOP2", "prnt_prem_id": "LOOP1"},
             home | {"prem_id": "BELOW", "prnt_prem_id": "LOOP1"},
             home | {"prem_id": "SELF", "prnt_prem_id": "SELF"},
-            home | {"prem_id": "OFTEN", "prnt_prem_id": "ODD"},
+            home | {"prem_id": "UNDER", "prnt_prem_id": "ODD"},
         ),
     )
     s.load(
@@ -79,6 +80,7 @@ def places(s: Scratch) -> None:
         ),
     )
     point = {"sp_type_cd": "E-RES   ", "sp_src_status_flg": "C ", "install_dt": date(1999, 1, 1)}
+    s.load("ccb_sp", rows(point | {"sp_id": "P-CLOSED", "prem_id": "SHOP"}), business_date=date(2026, 3, 8))
     s.load(
         "ccb_sp",
         rows(
@@ -185,27 +187,268 @@ def contracts(s: Scratch) -> None:
     )
 
 
+def usage(s: Scratch) -> None:
+    """A read a day: January and February of the flat whole, March begun; a point nobody knows; a unit that changed."""
+    s.merge(
+        [
+            *day_reads("P-POWER", date(2026, 1, 1), 31, "1"),  # 31
+            *day_reads("P-POWER", date(2026, 2, 1), 28, "1.5"),  # 42: the mean of both is 36.5
+            *day_reads("P-POWER", date(2026, 3, 1), 8, "100"),
+            *day_reads("P-POWER", date(2026, 1, 1), 31, "900", channel="received"),
+            *day_reads("P-POWER", date(2025, 2, 1), 28, "500"),
+            *day_reads("P-NOBODY", date(2026, 3, 5), 3, "1"),
+            *day_reads("P-LOST", date(2026, 3, 7), 1, "1"),
+            *day_reads("P-GAS", date(2026, 3, 8), 1, "1", commodity="gas", unit="ccf", interval_min=960),
+            *day_reads("P-GAS", date(2026, 3, 8), 1, "1", hour=16, commodity="gas", unit="m3", interval_min=420),
+        ]
+    )
+
+
+def day_reads(point: str, first: date, count: int, value: str, hour: int = 0, **more: Any) -> list[dict[str, Any]]:
+    """Return one read a day of the whole day, from local midnight (or an hour) on."""
+    days = [first + timedelta(days=n) for n in range(count)]
+    common = {"service_point_id": point, "interval_min": 1440, "value": value}
+    starts = [datetime.combine(d, time(5 + hour)) for d in days]
+    return [common | {"read_date": d, "interval_start_at": t} | more for d, t in zip(days, starts, strict=True)]
+
+
 @pytest.fixture(scope="module")
 def world(session_scratch: Scratch) -> Scratch:
+    """A small town on 9 March 2026; the point P-CLOSED is no longer in the newest complete file."""
     s = session_scratch
     s.reset()
-    for part in (people, places, meters, contracts):
+    for part in (people, places, meters, contracts, usage):
         part(s)
     s.build(full=True)
     return s
 
 
-def test_codes_of_ccb_are_decoded_by_the_lists_and_others_named(world: Scratch) -> None:
-    sql = """select native_id, unknown_codes from intermediate.int_ccb__canonical_service_points
-             where unknown_codes <> [] order by 1"""
+def faults_of(world: Scratch, entity: str) -> list[tuple[Any, ...]]:
+    """Return every fault of an entity: id, code, field, detail, and whether it blocks."""
+    key, table = f"{entity}_key", {"premise": "premises"}.get(entity, f"{entity}s")
+    return tuples(
+        world,
+        f"""select native_id, fault.code, fault.field, fault.detail, fault.is_blocking
+            from (select {key}, native_id, unnest(faults) as fault from intermediate.int_canonical__{table})
+            order by all""",
+    )
+
+
+def test_mistake_04_no_account_on_service_point(world: Scratch) -> None:
+    """A point belongs to its premise; accounts reach it through agreements, and who lives there is derived."""
+    sql = """select native_id, premise_key, billing_account_key, party_key
+             from marts.crm_service_point where native_id in ('P-POWER', 'P-CUT') order by 1"""
     assert tuples(world, sql) == [
-        ("P-ODD", ["service_point_status=Q"]),
-        ("P-TYPE", ["service_point_type_code=LAVA"]),
+        ("P-CUT", "CCB|PREM|SHOP", None, None),
+        ("P-POWER", "CCB|PREM|FLAT", "CCB|ACCT|0000000031", "CCB|PER|0000000011"),
     ]
-    sql = """select native_id, unknown_codes from intermediate.int_ccb__canonical_service_agreements
-             where unknown_codes <> [] order by 1"""
+    sql = "select service_point_key, billing_account_key from marts.crm_agreement_item where native_id = 'L-ADA'"
+    assert tuples(world, sql) == [("CCB|SP|P-POWER", "CCB|ACCT|0000000031")]
+
+
+def test_mistake_09_active_is_20_30_50(world: Scratch) -> None:
+    sql = """select native_id, agreement_status, status_reason, status_change_date, activation_date
+             from marts.crm_service_agreement where native_id in ('S-ADA', 'S-GAS', 'S-LEAVE', 'S-BEN', 'S-NEXT')
+             order by 1"""
+    begun, ended = date(2025, 1, 1), date(2025, 1, 1)
     assert tuples(world, sql) == [
-        ("S-HEAT", ["commodity=H"]),
-        ("S-ODD", ["agreement_status=99"]),
-        ("S-TYPE", ["agreement_type=WHAT"]),
+        ("S-ADA", "active", "move_in", begun, begun),
+        ("S-BEN", "ended", "move_out", ended, date(2023, 1, 1)),
+        ("S-GAS", "active", "move_in", begun, begun),
+        ("S-LEAVE", "active", "move_in", begun, begun),
+        ("S-NEXT", "pending", "move_in", None, None),
     ]
+
+
+def test_mistake_10_agreement_points_are_effective_dated(world: Scratch) -> None:
+    """Ben's link ended where Ada's began: both are items, and only Ada is served there now."""
+    sql = """select native_id, service_agreement_key, start_date, end_date, use_percent, usage_sign
+             from marts.crm_agreement_item where service_point_key = 'CCB|SP|P-POWER' order by 1"""
+    begun = date(2025, 1, 1)
+    assert tuples(world, sql) == [
+        ("L-ADA", "CCB|SA|S-ADA", begun, None, Decimal(100), "additive"),
+        ("L-BEN", "CCB|SA|S-BEN", date(2023, 1, 1), begun, Decimal(100), "additive"),
+    ]
+    assert len(tuples(world, "select * from marts.crm_service_point where native_id = 'P-POWER'")) == 1
+
+
+def test_mistake_11_badge_is_not_a_key(world: Scratch) -> None:
+    """Two meters with one badge are two devices, and each hangs where its own installs say."""
+    sql = """select device_key, badge_number, serial_number, device_name, device_status, service_point_key, premise_key,
+                    install_date, removal_date, party_key
+             from marts.crm_device order by 1"""
+    ours = "SYS|ACCT|UTILITY"
+    new = (date(2026, 2, 1), None, "CCB|PER|0000000011")
+    assert tuples(world, sql) == [
+        ("CCB|MTR|M1", "E007", "000111", "E007", "retired", None, None, date(2024, 1, 1), date(2026, 1, 31), ours),
+        ("CCB|MTR|M2", "E007", "000222", "E007", "installed", "CCB|SP|P-POWER", "CCB|PREM|FLAT", *new),
+        ("CCB|MTR|M3", None, "000333", "000333", "in_store", None, None, None, None, ours),
+    ]
+
+
+def test_mistake_13_blanks_of_oracle_char_are_no_values(world: Scratch) -> None:
+    assert tuples(world, "select badge_number from marts.crm_device where native_id = 'M3'") == [(None,)]
+    sql = "select read_instruction, read_warning from marts.crm_service_point where native_id = 'P-POWER'"
+    assert tuples(world, sql) == [(None, "Dog on the premises")]
+
+
+def test_mistake_24_codes_are_the_utilitys_and_unknown_ones_wait_in_quarantine(world: Scratch) -> None:
+    unknown = [
+        (entity, native, field, detail, blocks)
+        for entity in ("premise", "service_point", "service_agreement")
+        for native, code, field, detail, blocks in faults_of(world, entity)
+        if code == f"{entity}.unknown_code"
+    ]
+    assert unknown == [
+        ("premise", "ODD", "premise_type", "YURT", True),
+        ("service_point", "P-ODD", "service_point_status", "Q", True),
+        ("service_point", "P-TYPE", "service_point_type_code", "LAVA", True),
+        ("service_agreement", "S-HEAT", "commodity", "H", True),
+        ("service_agreement", "S-ODD", "agreement_status", "99", True),
+        ("service_agreement", "S-TYPE", "agreement_type", "WHAT", True),
+    ]
+
+
+def test_buildings_and_what_stands_in_them(world: Scratch) -> None:
+    sql = """select premise_key, parent_premise_key, premise_type, premise_name, street, unit, city, state, postal_code,
+                    latitude, longitude, time_zone
+             from marts.{} order by 1"""
+    zone = "America/New_York"
+    assert tuples(world, sql.format("crm_premise_parent")) == [
+        ("CCB|PREM|HOUSE", None, "building", "1 Invented Way", "1 Invented Way", None, "Ohmstead", "NY", "00501",
+         None, None, zone),
+    ]  # fmt: skip
+    assert tuples(world, sql.format("crm_premise")) == [
+        ("CCB|PREM|FLAT", "CCB|PREM|HOUSE", "residential", "1 Invented Way APT 1", "1 Invented Way", "APT 1",
+         "Ohmstead", "NY", "00501", Decimal("41.123456"), Decimal("-73.123456"), zone),
+        ("CCB|PREM|SHOP", None, "commercial", "2 Invented Way", "2 Invented Way", None, "Ohmstead", "NY", None,
+         None, None, zone),
+    ]  # fmt: skip
+
+
+def test_a_circle_of_parents_keeps_back_itself_and_what_is_below_it(world: Scratch) -> None:
+    circle = [(n, p) for n, code, _, p, _ in faults_of(world, "premise") if code == "premise.parent_cycle"]
+    assert circle == [
+        ("BELOW", "CCB|PREM|LOOP1"),
+        ("LOOP1", "CCB|PREM|LOOP2"),
+        ("LOOP2", "CCB|PREM|LOOP1"),
+        ("SELF", "CCB|PREM|SELF"),
+    ]
+
+
+def test_a_premise_below_one_that_is_not_there_or_not_good_is_an_orphan(world: Scratch) -> None:
+    orphans = [f for f in faults_of(world, "premise") if f[1] == "premise.orphan"]
+    assert orphans == [
+        ("LOST", "premise.orphan", "parent_premise_key", "CCB|PREM|NOWHERE", True),
+        ("UNDER", "premise.orphan", "parent_premise_key", "CCB|PREM|ODD", True),
+    ]
+
+
+def test_service_points_have_status_unit_and_usage(world: Scratch) -> None:
+    sql = """select native_id, commodity, business_unit, service_point_status, is_solar, average_monthly_usage,
+                    read_instruction
+             from marts.crm_service_point order by 1"""
+    call = "Call before the visit"
+    assert tuples(world, sql) == [
+        ("P-CLOSED", "electricity", "electric", "abolished", False, None, call),
+        ("P-CUT", "electricity", "electric", "disconnected", False, None, call),
+        ("P-GAS", "gas", "gas", "in_service", False, None, None),
+        ("P-GONE", "electricity", "electric", "abolished", False, None, call),
+        # (31 + 42) / 2 = 36.5, half up; the running month and the one of a year ago do not count
+        ("P-POWER", "electricity", "electric", "in_service", False, 37, None),
+        ("P-SUN", "electricity", "renewables", "in_service", True, None, call),
+    ]
+
+
+def test_a_service_point_without_a_good_premise_is_an_orphan_and_its_meter_with_it(world: Scratch) -> None:
+    assert [f for f in faults_of(world, "service_point") if f[1] == "service_point.orphan"] == [
+        ("P-BELOW", "service_point.orphan", "premise_key", "CCB|PREM|BELOW", True),
+        ("P-LOST", "service_point.orphan", "premise_key", "CCB|PREM|NOWHERE", True),
+    ]
+    assert faults_of(world, "device") == [("M4", "device.orphan", "service_point_key", "CCB|SP|P-LOST", True)]
+    assert faults_of(world, "device_install") == [
+        ("H4", "device_install.orphan", "device_key", "CCB|MTR|M4", True),
+        ("H4", "device_install.orphan", "service_point_key", "CCB|SP|P-LOST", True),
+    ]
+
+
+def test_the_rate_in_force_or_the_default_product(world: Scratch) -> None:
+    sql = "select product_key, product_name, commodity, is_default from marts.crm_product order by 1"
+    assert tuples(world, sql) == [
+        ("CCB|RS|E-RES-1", "Electricity E-RES-1", "electricity", False),
+        ("CCB|RS|E-RES-TU", "Electricity E-RES-TU", "electricity", False),
+        ("CCB|RS|G-RES-1", "Gas G-RES-1", "gas", False),
+        ("SYS|PROD|ELECTRICITY", "Electricity", "electricity", True),
+        ("SYS|PROD|GAS", "Gas", "gas", True),
+    ]
+    sql = """select native_id, product_key, billing_schedule, party_key
+             from marts.crm_service_agreement where native_id in ('S-ADA', 'S-LEAVE') order by 1"""
+    assert tuples(world, sql) == [
+        ("S-ADA", "CCB|RS|E-RES-TU", "monthly", "CCB|PER|0000000011"),
+        ("S-LEAVE", "SYS|PROD|ELECTRICITY", "monthly", "CCB|PER|0000000013"),
+    ]
+
+
+def test_agreements_of_a_special_role_are_left_out_without_a_finding(world: Scratch) -> None:
+    sql = "select native_id from intermediate.int_canonical__{} where native_id like '%DEP'"
+    assert tuples(world, sql.format("service_agreements")) == []
+    assert tuples(world, sql.format("agreement_items")) == []
+
+
+def test_agreements_that_are_wrong_say_how_and_the_rest_stands(world: Scratch) -> None:
+    faults = [f for f in faults_of(world, "service_agreement") if not f[1].endswith("unknown_code")]
+    assert faults == [
+        ("S-BACK", "service_agreement.dates_backwards", "end_date", "2025-01-01/2024-01-01", True),
+        # a service whose commodity no list knows has no product either
+        ("S-HEAT", "service_agreement.required_missing", "commodity", None, True),
+        ("S-HEAT", "service_agreement.required_missing", "product_key", None, True),
+        ("S-LEAVE", "service_agreement.overlap", "start_date", "CCB|SA|S-TWICE", False),
+        ("S-NOACC", "service_agreement.orphan", "billing_account_key", "CCB|ACCT|0000000099", True),
+        ("S-NOSTART", "service_agreement.required_missing", "start_date", None, True),
+        ("S-ODD", "service_agreement.required_missing", "agreement_status", None, True),
+        ("S-TWICE", "service_agreement.overlap", "start_date", "CCB|SA|S-LEAVE", False),
+        ("S-TYPE", "service_agreement.required_missing", "commodity", None, True),
+        ("S-TYPE", "service_agreement.required_missing", "product_key", None, True),
+    ]
+    delivered = tuples(world, "select native_id from marts.crm_service_agreement order by 1")
+    assert [n for (n,) in delivered] == ["S-ADA", "S-BEN", "S-GAS", "S-LEAVE", "S-NEXT", "S-TWICE"]
+
+
+def test_links_to_nothing_are_orphans(world: Scratch) -> None:
+    assert faults_of(world, "agreement_item") == [
+        ("L-NOSA", "agreement_item.orphan", "service_agreement_key", "CCB|SA|S-NOBODY", True),
+        ("L-NOSP", "agreement_item.orphan", "service_point_key", "CCB|SP|P-LOST", True),
+    ]
+    sql = "select native_id, device_key, premise_key, product_key from marts.crm_agreement_item order by 1"
+    assert tuples(world, sql) == [
+        ("L-ADA", "CCB|MTR|M2", "CCB|PREM|FLAT", "CCB|RS|E-RES-TU"),
+        ("L-BEN", "CCB|MTR|M2", "CCB|PREM|FLAT", "CCB|RS|E-RES-1"),
+        ("L-GAS", None, "CCB|PREM|FLAT", "CCB|RS|G-RES-1"),
+        ("L-LEAVE", None, "CCB|PREM|SHOP", "SYS|PROD|ELECTRICITY"),
+        ("L-TWICE", None, "CCB|PREM|SHOP", "SYS|PROD|ELECTRICITY"),
+    ]
+
+
+def test_usage_goes_out_for_the_points_the_crm_has_and_the_rest_is_counted(world: Scratch) -> None:
+    sql = """select service_point_key, channel, usage_month, usage_quantity, is_partial, unit
+             from marts.crm_usage_month where usage_month >= date '2026-01-01' order by all"""
+    gas, power = "CCB|SP|P-GAS", "CCB|SP|P-POWER"
+    assert tuples(world, sql) == [
+        (gas, "delivered", date(2026, 3, 1), Decimal(1), True, "ccf"),
+        (power, "delivered", date(2026, 1, 1), Decimal(31), False, "kWh"),
+        (power, "delivered", date(2026, 2, 1), Decimal(42), False, "kWh"),
+        (power, "delivered", date(2026, 3, 1), Decimal(800), True, "kWh"),
+        (power, "received", date(2026, 1, 1), Decimal(27900), False, "kWh"),
+    ]
+    sql = "select service_point_key, count(*), min(usage_date) from marts.crm_usage_day group by 1 order by 1"
+    assert tuples(world, sql) == [(gas, 1, date(2026, 3, 8)), (power, 31 + 28 + 8 + 31, date(2026, 1, 1))]
+    sql = """select quarantine_key, service_point_id, finding_code, detail, row_count, first_date, last_date
+             from marts.crm_usage_quarantine where entity = 'usage_day' order by 1"""
+    assert tuples(world, sql) == [
+        ("usage_day|MDM|UD|P-GAS|delivered|usage_day.duplicate_key|unit", "P-GAS", "usage_day.duplicate_key", "m3", 1,
+         date(2026, 3, 8), date(2026, 3, 8)),
+        ("usage_day|MDM|UD|P-LOST|delivered|usage_day.orphan|service_point_key", "P-LOST", "usage_day.orphan", "kWh", 1,
+         date(2026, 3, 7), date(2026, 3, 7)),
+        ("usage_day|MDM|UD|P-NOBODY|delivered|usage_day.orphan|service_point_key", "P-NOBODY", "usage_day.orphan",
+         "kWh", 3, date(2026, 3, 5), date(2026, 3, 7)),
+    ]  # fmt: skip

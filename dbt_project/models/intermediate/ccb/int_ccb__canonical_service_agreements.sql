@@ -20,6 +20,9 @@ reasons as (
     select * from {{ ref('ccb_agreement_reasons') }}
 ),
 
+accounts as (
+    select * from {{ ref('int_ccb__canonical_billing_accounts') }}
+),
 
 -- Whether a disconnected point suspends its agreement is the utility's rule: CC&B does not say why it is disconnected.
 disconnected as (
@@ -49,7 +52,7 @@ described as (
             products.product_key,
             {{ external_id('SYS', 'PROD', 'default_products.product_code') }}
         ) as product_key,
-        null::varchar as billing_schedule,
+        accounts.bill_frequency as billing_schedule,
         greatest(agreements.last_updated_at, rates.last_updated_at) as changed_at,
         greatest(agreements._load_sequence, rates._load_sequence) as through_sequence
     from agreements
@@ -65,6 +68,8 @@ described as (
         on agreements.start_reason_code = starts.reason_code
     left join reasons as stops
         on agreements.stop_reason_code = stops.reason_code
+    left join accounts
+        on agreements.account_id = accounts.native_id
     left join disconnected
         on agreements.service_agreement_id = disconnected.service_agreement_id
 ),

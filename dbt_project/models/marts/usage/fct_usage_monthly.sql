@@ -54,6 +54,7 @@ rolled_up as (
             end
         ) as peak,
         count(*) filter (where reads_received > 0) as days_present,
+        count(*) filter (where is_main_unit) as days_led,
         sum(reads_received) as reads_received,
         sum(reads_expected) as reads_expected,
         sum(reads_estimated) as reads_estimated,
@@ -72,7 +73,7 @@ shared_months as (
         service_point_id,
         channel,
         usage_month,
-        max(row(reads_expected, unit))[2] as main_unit
+        max(row(days_led, reads_expected, unit))[3] as main_unit
     from rolled_up
     group by service_point_id, channel, usage_month
     having count(*) > 1
