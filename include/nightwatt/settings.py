@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Annotated
 from zoneinfo import ZoneInfo
 
-from pydantic import AwareDatetime, BeforeValidator, Field
+from pydantic import AwareDatetime, BeforeValidator, Field, SecretStr
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 PROJECT_ROOT = Path(__file__).resolve().parents[2]
@@ -52,6 +52,12 @@ class Settings(BaseSettings):
     max_expansion: int = Field(200, description="a file that unpacks to more than this many times its size is refused")
     max_line_bytes: int = Field(1_000_000, description="a line longer than this makes the file unreadable")
     keep_publications: int = Field(5, description="how many publications stay on disk")
+    mask_key: SecretStr | None = Field(
+        None,
+        description="key that personal columns of audiences are hashed with, 32 characters or more; "
+        "that in `secrets/mask.key` under the home otherwise, made there once",
+    )
+    mask_key_file: Path | None = Field(None, description="a file that holds this key instead")
 
     @cached_property
     def tz(self) -> ZoneInfo:
@@ -102,6 +108,11 @@ class Settings(BaseSettings):
     def published(self) -> Path:
         """The published warehouse: `nightwatt.duckdb` and the Parquet it views."""
         return self.root / "published"
+
+    @property
+    def audiences(self) -> Path:
+        """What audiences see: a folder of its own for each, sharing no file with any other."""
+        return self.root / "audiences"
 
     @property
     def outbox(self) -> Path:

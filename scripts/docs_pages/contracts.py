@@ -32,6 +32,9 @@ WORDS = {
     "Quiet.rule": "the file has stopped changing",
     "Trailer.rule": "the file ends with a line that says so",
     "Manifest.rule": "a JSON file of the night lists its files",
+    "Audience.audience": "name of the audience; the file is called after it, and so is its folder",
+    "Audience.title": "what people call it",
+    "Audience.tables": "the tables it sees",
     "DelimitedFormat.kind": "columns between signs; what a format without `kind` is",
     "DelimitedFormat.delimiter": "sign between columns",
     "IdocFormat.kind": "an IDoc flat file of SAP",
@@ -105,6 +108,17 @@ def delivery_page() -> str:
     `docs/schema/delivery.json` is the same as JSON Schema.
     """
     return _contract_page("Delivery contract", "delivery", introduction)
+
+
+def audience_page() -> str:
+    """Return the page on the audience contract."""
+    introduction = """
+    One YAML file in `audiences/` of the catalog. What it does not name is not there: tables, columns, rows, classes of
+    personal data (each column's class is `meta.personal` of its model). The runbook
+    [An audience is refused, or sees too much or too little](../runbooks/audiences.md) says how to look with its eyes.
+    `docs/schema/audience.json` is the same as JSON Schema.
+    """
+    return _contract_page("Audience contract", "audience", introduction)
 
 
 def keys(schema: Schema, model: str) -> list[Key]:

@@ -49,7 +49,8 @@ ELSEWHERE = {
 
 _INTRODUCTION = """
 NightWatt reads its settings from environment variables. A feed or a partner is not a setting: it is a contract in the
-catalog ([feeds](contract_feed.md), [deliveries](contract_delivery.md)). Only addresses, keys and limits stand here.
+catalog ([feeds](contract_feed.md), [deliveries](contract_delivery.md),
+[audiences](contract_audience.md)). Only addresses, keys and limits stand here.
 """
 
 _CONNECTIONS = f"""

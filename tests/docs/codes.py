@@ -23,9 +23,10 @@ SAYS = {"TerminalError": 0, "TransientError": 0, "NightWattError": 0, "CheckResu
 """Classes that carry a code, and at which place."""
 
 NO_CODES = {
-    "build.dbt_done", "build.inputs_attached", "build.recorded", "publish.checked", "publish.collected",
-    "publish.file_built", "publish.intent", "publish.recorded", "publish.swapped", "publish.table_written",
-    "publish.version_kept", "manifest.json", "warehouse.duckdb", "warehouse.lock", "receipts.id", "runs.id",
+    "build.dbt_done", "build.inputs_attached", "build.recorded", "publish.audience_made", "publish.audience_shown",
+    "publish.audience_table", "publish.checked", "publish.collected", "publish.file_built", "publish.intent",
+    "publish.recorded", "publish.swapped", "publish.table_written", "publish.version_kept",
+    "manifest.json", "warehouse.duckdb", "warehouse.lock", "receipts.id", "runs.id",
 }  # fmt: skip
 """Texts of the same shape that are names of steps (tests end the process there), files or columns."""
 

@@ -35,12 +35,13 @@ def sql(
     format: Annotated[
         Format, typer.Option(help="table shows at most 200 rows; csv and json all of them.")
     ] = Format.TABLE,
+    audience: Annotated[str | None, typer.Option(help="Ask what this audience sees, and nothing else.")] = None,
 ) -> None:
     """Ask the published warehouse a question in SQL (read only)."""
     from nightwatt.warehouse.query import run_sql
 
     context: Context = ctx.obj
-    answer = run_sql(context.settings(), query)
+    answer = run_sql(context.settings(), query, audience)
     if format is Format.CSV:
         from pyarrow.csv import write_csv
 

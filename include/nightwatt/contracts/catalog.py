@@ -1,13 +1,13 @@
-"""Loading a catalog: a folder of YAML files, `feeds/*.yaml` and `deliveries/*.yaml`.
+"""Loading a catalog: a folder of YAML files, `feeds/*.yaml`, `deliveries/*.yaml` and `audiences/*.yaml`.
 
 Belongs here: reading, validating, and saying in plain words which file, which key, and what to do.
-Does not belong here: the grammar itself (`feed.py`, `delivery.py`).
+Does not belong here: the grammar itself (`feed.py`, `delivery.py`, `audience.py`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Hashable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from itertools import zip_longest
 from pathlib import Path
@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 import yaml
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
+from nightwatt.contracts.audience import Audience
 from nightwatt.contracts.delivery import DELIVERY, Delivery
 from nightwatt.contracts.feed import Feed
 from nightwatt.errors import TerminalError
@@ -23,6 +24,7 @@ from nightwatt.errors import TerminalError
 PACKAGED = Path(__file__).parent / "catalog"
 
 FEED: TypeAdapter[Feed] = TypeAdapter(Feed)
+AUDIENCE: TypeAdapter[Audience] = TypeAdapter(Audience)
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -48,6 +50,7 @@ class Catalog:
     feeds: Mapping[str, Feed]  # of the systems in use
     deliveries: Mapping[str, Delivery]
     idle: Mapping[str, Feed] = field(default_factory=dict)  # never waited for; the models find them without a row
+    audiences: Mapping[str, Audience] = field(default_factory=dict)
 
     def feed(self, name: str) -> Feed:
         """Return a feed by name.
@@ -108,14 +111,15 @@ def load_catalog(folder: Path | None = None, systems: Collection[str] | None = N
         )
     feeds, feed_faults = _load_all(folder / "feeds", FEED, "feed")
     deliveries, delivery_faults = _load_all(folder / "deliveries", DELIVERY, "delivery")
-    faults = feed_faults + delivery_faults
+    audiences, audience_faults = _load_all(folder / "audiences", AUDIENCE, "audience")
+    faults = feed_faults + delivery_faults + audience_faults
     if faults:
         raise TerminalError(
             "catalog.invalid",
             f"{len(faults)} fault(s) in {folder}:\n  " + "\n  ".join(map(str, faults)),
             "correct the files named; `nightwatt feeds check` looks again",
         )
-    return _in_use(folder, feeds, deliveries, systems)
+    return replace(_in_use(folder, feeds, deliveries, systems), audiences=audiences)
 
 
 def _in_use(

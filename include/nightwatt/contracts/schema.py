@@ -7,13 +7,15 @@ from __future__ import annotations
 
 from typing import Any
 
+from nightwatt.contracts.audience import Audience
 from nightwatt.contracts.delivery import DELIVERY
 from nightwatt.contracts.feed import Feed
 
 
 def json_schemas() -> dict[str, dict[str, Any]]:
-    """Return the JSON Schemas by file stem: `feed` and `delivery`."""
+    """Return the JSON Schemas by file stem: `audience`, `feed` and `delivery`."""
     return {
+        "audience": {"$schema": "https://json-schema.org/draft/2020-12/schema", **Audience.model_json_schema()},
         "feed": {"$schema": "https://json-schema.org/draft/2020-12/schema", **Feed.model_json_schema()},
         "delivery": {
             "$schema": "https://json-schema.org/draft/2020-12/schema",

@@ -6,7 +6,7 @@ Does not belong here: anything a room can decide by itself.
 
 from nightwatt.stages.acknowledging import AcknowledgeSummary, acknowledge, rebuild_acknowledged
 from nightwatt.stages.arriving import Arrivals, Expected, arrive, expectation, receive
-from nightwatt.stages.building import BuildSummary, PublishSummary, build, publish
+from nightwatt.stages.building import BuildSummary, PublishSummary, build, publish, roll_back
 from nightwatt.stages.delivering import DeliverSummary, deliver
 from nightwatt.stages.loading import LoadSummary, MergeSummary, load, merge_reads, rebuild_reads, replay_rejects
 from nightwatt.stages.platform import Platform
@@ -33,4 +33,5 @@ __all__ = [
     "rebuild_reads",
     "receive",
     "replay_rejects",
+    "roll_back",
 ]

@@ -22,7 +22,7 @@ from nightwatt.ledger import loads, publications
 from nightwatt.reads import StoreVersion
 from nightwatt.stages.loading import lake_files, read_feeds
 from nightwatt.stages.platform import Platform
-from nightwatt.warehouse import BuildInputs, StoreVersionInput, TableInput
+from nightwatt.warehouse import Audiences, BuildInputs, StoreVersionInput, TableInput
 
 
 @dataclass(frozen=True)
@@ -101,9 +101,31 @@ def publish(platform: Platform, domain: str, as_of: date) -> PublishSummary:
             platform.settings,
             platform.ledger,
             pin_reads=lambda version: platform.store.pin(version).files,
+            audiences=audiences(platform),
         )
         platform.store.retain(platform.settings.keep_publications, warehouse.kept_store_versions(platform.settings))
     return PublishSummary(domain, result.sequence, result.as_of, result.is_new, dict(result.tables))
+
+
+def roll_back(platform: Platform, to: int | None = None) -> int:
+    """Let readers and audiences see an earlier kept publication again; by default the one before the present one.
+
+    Returns:
+        Its number.
+    """
+    with platform.ledger.run("roll_back", "published", None, platform.started_by):
+        version = warehouse.roll_back(platform.settings, platform.ledger, to, audiences=audiences(platform))
+    return version.sequence
+
+
+def audiences(platform: Platform) -> Audiences:
+    """Return who gets files of their own, with what the models say of their columns and the key that hides some."""
+    declared = [audience for _, audience in sorted(platform.catalog.audiences.items())]
+    if not declared:
+        return Audiences()
+    hashes = any("hash" in audience.classes.values() for audience in declared)
+    key = warehouse.mask_key(platform.settings) if hashes else None
+    return Audiences(declared, warehouse.personal_classes(platform.settings), key)
 
 
 def build_inputs(platform: Platform, domain: str, as_of: date) -> BuildInputs:

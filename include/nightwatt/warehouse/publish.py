@@ -4,8 +4,8 @@ Belongs here: the order of the steps and what a rerun after an interruption find
 each step's own work (`data_files`, `versions`, `publication_checks`, `retention`).
 
 The commit point is the rename of the small file. Before it, everything written is either reused by the
-next attempt or collected later; after it, only the ledger's row is missing, and the next attempt writes it
-from the manifest inside the file.
+next attempt or collected later; after it, only audiences and the ledger's row are missing, and the next attempt
+brings both to what the file holds.
 """
 
 from __future__ import annotations
@@ -25,7 +25,9 @@ from nightwatt.ledger import Ledger, checks, publications
 from nightwatt.ledger.checks import CheckResult
 from nightwatt.ledger.models import PublicationState
 from nightwatt.settings import Settings
+from nightwatt.warehouse import audiences as audience_files
 from nightwatt.warehouse import data_files, duck_file, inputs, meta, publication_checks, retention, versions
+from nightwatt.warehouse.audiences import Audiences, Made
 from nightwatt.warehouse.data_files import Scan
 from nightwatt.warehouse.tables import OPS, READS_VIEW, PublishedTable
 from nightwatt.warehouse.versions import PublicationEntry, TableEntry, Version
@@ -85,6 +87,7 @@ class _Job:
     at: At
     content: publications.Content
     previous: Version | None
+    audiences: Audiences | None  # None: whoever sees something goes on seeing it
 
 
 def publish(  # noqa: PLR0913  (what, as of when, from where, and the switches)
@@ -95,6 +98,7 @@ def publish(  # noqa: PLR0913  (what, as of when, from where, and the switches)
     ledger: Ledger,
     *,
     pin_reads: PinReads | None = None,
+    audiences: Audiences | None = None,
     terms: Terms | None = None,
     lock_timeout_s: float = 600,
     at: At = lambda _: None,
@@ -111,13 +115,15 @@ def publish(  # noqa: PLR0913  (what, as of when, from where, and the switches)
         settings: the home.
         ledger: the book.
         pin_reads: files of a store version, for `fct_interval_reads`; none for domains without reads.
+        audiences: who gets files of their own; their files are made and checked before anybody sees anything.
         terms: limits, accepted failures, retention.
         lock_timeout_s: how long to wait for another writer.
         at: told each step of `STEPS` as it is done.
 
     Raises:
         TerminalError: `publish.refused` when checks fail, `publish.not_built` or
-            `publish.unfinished_build` when there is nothing sound to publish. Readers keep what they have.
+            `publish.unfinished_build` when there is nothing sound to publish; `audience.unknown_table` and its
+            like, when a declaration does not fit the tables. Readers keep what they have.
         TransientError: `warehouse.locked`.
     """
     with duck_file.writer_lock(settings, f"publish {domain}", lock_timeout_s):
@@ -128,10 +134,11 @@ def publish(  # noqa: PLR0913  (what, as of when, from where, and the switches)
             raise _not_built(domain)
         with duck_file.reader(settings, warehouse) as con:
             content = _content(con, domain, as_of, previous)
-            job = _Job(settings, ledger, terms or Terms(), at, content, previous)
+            job = _Job(settings, ledger, terms or Terms(), at, content, previous, audiences)
             copied = [t for t in tables if t.name != READS_VIEW]
             scans = [data_files.scan(con, t) for t in copied]
             if previous and _is_published(content, scans, previous):
+                _settle_audiences(job, previous)
                 return _result(previous, domain, is_new=False)
             return _publish(job, con, scans, _reads_entry(con, content, pin_reads))
 
@@ -140,6 +147,8 @@ def _publish(
     job: _Job, con: duckdb.DuckDBPyConnection, scans: Sequence[Scan], reads: TableEntry | None
 ) -> PublishResult:
     now = job.ledger.clock()
+    if job.audiences:
+        audience_files.check(job.settings, job.audiences, _tables_to_be(job, scans))
     with job.ledger.write() as session:
         standing = job.previous.sequence if job.previous else 0
         sequence = publications.intend(session, job.content, standing, now).sequence
@@ -155,10 +164,16 @@ def _publish(
         versions.write_version(job.settings, version, aside)
         job.at("publish.file_built")
         results += _check(job, version, aside, scans, days)
+    made: list[Made] = []
+    if job.audiences and not any(r.stops for r in results):
+        made = audience_files.make(job.settings, job.audiences, version, job.at)
+        results += [r for one in made for r in one.results]
     results = _with_terms(job, results)
     _conclude(job, sequence, version, results)
     job.at("publish.checked")
     _swap(job, version, aside)
+    if job.audiences:
+        audience_files.show(job.settings, job.audiences, made, _showing(job, now))
     with job.ledger.write() as session:
         _settle(session, version, job.content.domain)
     job.at("publish.recorded")
@@ -251,6 +266,15 @@ def _write_tables(
         )
         job.at("publish.table_written")
     return entries, results, count
+
+
+def _tables_to_be(job: _Job, scans: Sequence[Scan]) -> dict[str, TableEntry]:
+    """Return the tables the publication will have, as far as declarations ask: names, columns, keys."""
+    standing = dict(job.previous.tables) if job.previous else {}
+    mine = {
+        s.table.name: TableEntry(s.table.domain, s.columns, s.table.primary_key, "", s.rows, s.content) for s in scans
+    }
+    return standing | mine
 
 
 def _touched_days(con: duckdb.DuckDBPyConnection) -> list[date]:
@@ -346,6 +370,18 @@ def _swap(job: _Job, version: Version, aside: Path) -> None:
     job.at("publish.version_kept")
     durable.copy_into_place(kept, versions.published_file(job.settings))
     job.at("publish.swapped")
+
+
+def _settle_audiences(job: _Job, standing: Version) -> None:
+    """Bring audiences to what readers see already, where an interruption or a new declaration left them behind."""
+    if job.audiences:
+        terms = _showing(job, job.ledger.clock())
+        made = audience_files.make_missing(job.settings, job.audiences, standing, terms)
+        audience_files.show(job.settings, job.audiences, made, terms)
+
+
+def _showing(job: _Job, now: datetime) -> audience_files.Terms:
+    return audience_files.Terms(now - job.terms.grace, job.at)
 
 
 def _settle_standing(ledger: Ledger, standing: Version | None) -> None:

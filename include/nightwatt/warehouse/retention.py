@@ -13,7 +13,9 @@ from nightwatt import durable, log
 from nightwatt.errors import TerminalError
 from nightwatt.ledger import Ledger, publications
 from nightwatt.settings import Settings
+from nightwatt.warehouse import audiences as audience_files
 from nightwatt.warehouse import duck_file, publication_checks, versions
+from nightwatt.warehouse.audiences import Audiences
 from nightwatt.warehouse.versions import Version
 
 _log = log.get("warehouse")
@@ -70,8 +72,17 @@ def kept_store_versions(settings: Settings) -> set[int]:
     }
 
 
-def roll_back(settings: Settings, ledger: Ledger, to: int | None = None, lock_timeout_s: float = 600) -> Version:
+def roll_back(
+    settings: Settings,
+    ledger: Ledger,
+    to: int | None = None,
+    lock_timeout_s: float = 600,
+    audiences: Audiences | None = None,
+) -> Version:
     """Let readers see an earlier kept version again; by default the one before the present one.
+
+    Audiences, where given, go back with it: what they see is made from the kept version, by their declarations of
+    today.
 
     Raises:
         TerminalError: `publish.no_version` when it is not kept, `publish.damaged` when its files are gone.
@@ -87,7 +98,11 @@ def roll_back(settings: Settings, ledger: Ledger, to: int | None = None, lock_ti
                 f"version {sequence} cannot be shown: " + "; ".join(f.message for f in faults),
                 "choose another kept version, or build and publish anew",
             )
+        terms = audience_files.Terms(ledger.clock() - GRACE)
+        made = audience_files.make_missing(settings, audiences, version, terms) if audiences else []
         durable.copy_into_place(kept, versions.published_file(settings))
+        if audiences:
+            audience_files.show(settings, audiences, made, terms)
         with ledger.write() as session:
             withdrawn = publications.withdraw(session, sequence, f"withdrawn: readers were taken back to {sequence}")
     _log.warning("rolled back", to=sequence, withdrawn=withdrawn)

@@ -50,13 +50,34 @@ def published_tables(settings: Settings, domain: str, manifest: Path | None = No
     Raises:
         TerminalError: `publish.not_built` when dbt has not run yet.
     """
-    path = manifest or manifest_path(settings)
+    nodes = _nodes(manifest or manifest_path(settings), domain)
+    return sorted(_tables(nodes, domain), key=lambda t: t.name)
+
+
+def personal_classes(settings: Settings, manifest: Path | None = None) -> dict[str, dict[str, str]]:
+    """Return, by published table and column, the class of personal data the models give it (`meta.personal`).
+
+    Raises:
+        TerminalError: `publish.not_built` when dbt has not run yet.
+    """
+    found: dict[str, dict[str, str]] = {}
+    for node in _nodes(manifest or manifest_path(settings), "a domain"):
+        if node["resource_type"] == "model" and "marts" in node["fqn"] and _meta(node).get("published", True):
+            columns = {name: _meta(column).get("personal") for name, column in node.get("columns", {}).items()}
+            found[node.get("alias") or node["name"]] = {name: str(c) for name, c in columns.items() if c}
+    return found
+
+
+def _nodes(path: Path, domain: str) -> list[dict[str, Any]]:
     if not path.exists():
         raise TerminalError(
             "publish.not_built", "dbt has not run in this home yet", f"run `nightwatt build {domain}` first"
         )
-    nodes = json.loads(path.read_text("utf-8"))["nodes"].values()
-    return sorted(_tables(list(nodes), domain), key=lambda t: t.name)
+    return list(json.loads(path.read_text("utf-8"))["nodes"].values())
+
+
+def _meta(node: dict[str, Any]) -> dict[str, Any]:
+    return {**(node.get("meta") or {}), **((node.get("config") or {}).get("meta") or {})}
 
 
 def _tables(nodes: Sequence[dict[str, Any]], domain: str) -> Iterator[PublishedTable]:
@@ -64,7 +85,7 @@ def _tables(nodes: Sequence[dict[str, Any]], domain: str) -> Iterator[PublishedT
     for node in nodes:
         if node["resource_type"] != "model" or "marts" not in node["fqn"]:
             continue
-        meta = {**node.get("meta", {}), **node["config"].get("meta", {})}
+        meta = _meta(node)
         tags = {*node.get("tags", ()), *node["config"].get("tags", ())}
         owner = domain if domain in tags else OPS if OPS in tags else None
         if owner is None or not meta.get("published", True):

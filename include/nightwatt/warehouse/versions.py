@@ -132,8 +132,16 @@ def kept_versions(settings: Settings) -> list[int]:
     return sorted(int(p.stem) for p in versions_folder(settings).glob("*.duckdb") if p.stem.isdigit())
 
 
-def write_version(settings: Settings, version: Version, path: Path) -> None:
-    """Write the small DuckDB file of a version: views over Parquet, and the tables `publication*`."""
+def write_version(settings: Settings, version: Version, path: Path, data: Path | None = None) -> None:
+    """Write the small DuckDB file of a version: views over Parquet, and the tables `publication*`.
+
+    Args:
+        settings: the home.
+        version: what it holds.
+        path: the file.
+        data: folder of its Parquet; that of the full publication otherwise.
+    """
+    data = data or data_folder(settings)
     path.parent.mkdir(parents=True, exist_ok=True)
     path.unlink(missing_ok=True)
     path.with_name(path.name + ".wal").unlink(missing_ok=True)
@@ -141,19 +149,19 @@ def write_version(settings: Settings, version: Version, path: Path) -> None:
         con.execute("BEGIN")
         _write_publications(con, version)
         for name, entry in sorted(version.tables.items()):
-            con.execute(f"create view {duck.ident(name)} as {_view(settings, entry)}")
+            con.execute(f"create view {duck.ident(name)} as {_view(data, entry)}")
             if entry.description:
                 con.execute(f"comment on view {duck.ident(name)} is {duck.text(entry.description.strip())}")
         con.execute("COMMIT")
 
 
-def _view(settings: Settings, entry: TableEntry) -> str:
+def _view(data: Path, entry: TableEntry) -> str:
     if entry.reads_files is not None:
         return reads_scan([Path(f) for f in entry.reads_files])
     if not entry.files:
         typed = ", ".join(f"null::{t} as {duck.ident(c)}" for c, t in entry.columns)
         return f"select {typed} where false"
-    files = [str(data_folder(settings) / f.path) for f in entry.files]
+    files = [str(data / f.path) for f in entry.files]
     names = ", ".join(duck.ident(c) for c, _ in entry.columns)
     return f"select {names} from read_parquet({duck.text_list(files)}, hive_partitioning = false)"
 
