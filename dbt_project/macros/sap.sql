@@ -49,3 +49,12 @@
 {% macro is_sap_deletion(column) -%}
     coalesce(trim({{ column }}) = 'D', false)
 {%- endmacro %}
+
+{#- Whether a time slice runs today: both its first day (AB) and its last (BIS) are days of it. `of` names the relation. -#}
+{% macro runs_today(of='') -%}
+    {%- set prefix = of ~ '.' if of else '' -%}
+    (
+        coalesce({{ prefix }}slice_start_date <= {{ as_of() }}, true)
+        and coalesce({{ prefix }}slice_end_date >= {{ as_of() }}, true)
+    )
+{%- endmacro %}
