@@ -175,7 +175,7 @@ class BulkApi(LocalServer):
         self.keep_bytes = self.limits.raw_bytes
         self._sessions: set[str] = set()
         self._batches = 0
-        self._rows = 0
+        self.rows_seen = 0
         self._last_job = 0
         self._ended_jobs = 0
         super().__post_init__()
@@ -399,13 +399,13 @@ class BulkApi(LocalServer):
             job.done += 1
 
     def _do_row(self, job: Job, row: crm_csv.Record) -> None:
-        self._rows += 1
+        self.rows_seen += 1
         cells = _as_wide(row.cells, job.header)
         try:
             self._check_row(job, row)
             values = dict(zip(job.header, row.cells, strict=True))
             self._check_once(job, values)
-            if _is_nth(self._rows, self.faults.fail_every):
+            if _is_nth(self.rows_seen, self.faults.fail_every):
                 raise RowError(
                     "UNABLE_TO_LOCK_ROW",
                     "unable to obtain exclusive access to this record or 1 records: 001000000000000AAA",
