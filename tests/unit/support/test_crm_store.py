@@ -203,11 +203,15 @@ def test_a_master_is_given_once_even_the_same_one(crm: Crm) -> None:
     assert crm.table("AccountBillingAccount")["CCB|AP|1|1"]["EndDate"] == "2025-01-31"
 
 
-def test_an_error_names_the_record_that_is_there_already(crm: Crm) -> None:
+@pytest.mark.parametrize(
+    "change",
+    [{}, {"Account.CIS_External_Id__c": "", "StartDate": "x"}, {"Account.CIS_External_Id__c": "", "StartDate": "#N/A"}],
+)
+def test_an_error_names_the_record_that_is_there_already(crm: Crm, change: dict[str, str]) -> None:
     role = put(crm, "AccountBillingAccount", ROLE)
 
     with pytest.raises(RowError) as again:
-        put(crm, "AccountBillingAccount", ROLE)
+        put(crm, "AccountBillingAccount", ROLE | change | {"BillingAccount.CIS_External_Id__c": "#N/A"})
 
     assert again.value.record_id == role.id
 
