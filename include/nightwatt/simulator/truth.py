@@ -97,7 +97,7 @@ def expected_bills(utility: Utility, bill_date: date, *, as_of: date | None = No
     Returns:
         One row per bill, sorted: `bill_id`, `account_id`, `start_date`, `end_date` (read dates), `is_complete`,
         `is_reversed`, `charge_cents` (sum of TOT_AMT of its frozen BS and BX), `current_cents` (the same of CUR_AMT),
-        `usage_kwh` and `usage_ccf` of the segments that stand (null for no gas, and where none stands).
+        `usage_kwh` and `usage_ccf` of the segments not cancelled (null for no gas, and for a reversed bill).
     """
     day = day_number(bill_date)
     extract = Extract(utility, day_number(as_of) - 1 if as_of else day + 60, complete=True)

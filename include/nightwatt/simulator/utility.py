@@ -18,7 +18,8 @@ class Utility:
     """A utility that does not exist: everything about it follows from these few numbers.
 
     A customer number is a premise: every premise has one electric service point, some also gas.
-    `faults` plants broken lines, late reads, corrections and duplicates; estimated and missing reads are there always.
+    `faults` plants broken lines, late reads, corrections and duplicates, and contact details that are none; estimated
+    and missing reads are there always.
     """
 
     customers: int
