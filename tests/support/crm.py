@@ -451,7 +451,7 @@ class Home:
         con = duckdb.connect(":memory:")
         try:
             StateStore(self.settings, self.ledger, self.delivery.delivery).load(con, name, "known", "doubted")
-            table = con.execute("select * from known").to_arrow_table()
+            table = con.sql("select * from known").to_arrow_table()
         finally:
             con.close()
         return {row["external_id"]: row for row in table.to_pylist()}
