@@ -382,15 +382,18 @@ def agreements(extract: Extract, tenants: Tenancies) -> Tables:
 
 
 def _agreement_rows(extract: Extract, held: Tenancies, kind: I64, number: U64) -> pl.DataFrame:
-    """Pending start, active or reactivated, pending stop, stopped, closed with the final bill; or cancelled."""
+    """Pending start, active or reactivated, pending stop, stopped, closed with the final bill; or cancelled.
+
+    The evening batch starts what begins on the next day, and stops what had its last day.
+    """
     known, cancelled = held.start - KNOWN_BEFORE, kind == CANCELLED
     leaving = np.where(cancelled, NEVER, held.end)
     live = np.where(held.chance("reactivated") < 0.01, "50", "20")
     status = np.full(len(held), "10")
     steps = (
-        (np.where(cancelled, held.start - 1, held.start), np.where(cancelled, "70", live)),
+        (held.start - 1, np.where(cancelled, "70", live)),
         (leaving - KNOWN_BEFORE, "30"),
-        (leaving, "40"),
+        (leaving - 1, "40"),
         (leaving + CLOSING_DELAY, "60"),
     )
     for day, code in steps:
@@ -419,10 +422,11 @@ def _agreement_rows(extract: Extract, held: Tenancies, kind: I64, number: U64) -
 
 def _agreement_points(extract: Extract, held: Tenancies, kind: I64, number: U64) -> pl.DataFrame:
     known = np.where(kind <= GAS, held.start - KNOWN_BEFORE, NEVER)
-    changed = np.where(known <= extract.day, latest(extract.day, known, held.end), NEVER)
+    told = held.end - KNOWN_BEFORE
+    changed = np.where(known <= extract.day, latest(extract.day, known, told), NEVER)
     rows = extract.rows(changed)
     point = held.customers.numbers[held.at[rows]] * np.uint64(2) + kind[rows].astype(np.uint64)
-    stop = np.where(held.end <= extract.day, held.end, NEVER)[rows]
+    stop = np.where(told <= extract.day, held.end, NEVER)[rows]
     midnight_hour = np.zeros(len(rows), dtype=np.int64)
     return pl.DataFrame(
         {

@@ -46,7 +46,7 @@ _FIXED = np.array([fixed for fixed, _ in PRICES.values()], dtype=np.int64)
 
 # Lines of a billing document: type, unit, further key of the transaction. Energy comes in two lines, first and rest.
 _BASIC, _FIRST_PART, _REST, _ON_PEAK, _OFF_PEAK, _FED_IN, _HEAT = range(7)
-_LINE_TYPES = ("ZBASIS", "ZENERG", "ZENERG", "ZTOUON", "ZTOUOF", "ZFEEDN", "ZTHERM")
+_LINE_TYPES = ("ZBASE", "ZENERG", "ZENERG", "ZTOU", "ZTOU", "ZFEEDN", "ZTHERM")
 _UNITS = (None, "KWH", "CCF", "THM")
 _TRANSACTIONS = ("0010", "0020", "0020", "0030", "0030", "0040", "0030")
 

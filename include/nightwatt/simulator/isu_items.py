@@ -47,7 +47,7 @@ from nightwatt.simulator.world import ELECTRIC, Flags
 KEYS = {"dfkkko": ("OPBEL",), "dfkkop": ("OPBEL", "OPUPW", "OPUPK", "OPUPZ")}
 
 # BLART by kind of document, in the order of the kinds: bill, payment, fee, rebill, reversal, return, write-off, budget.
-_DOCUMENT_TYPES = ("FA", "ZE", "GB", "KO", "ST", "RL", "AB", "SI")
+_DOCUMENT_TYPES = ("FA", "ZA", "GU", "FA", "ST", "ST", "GU", "GU")
 _TRANSACTIONS = (
     (CHARGES, "0020"),
     ("0060", "0010"),

@@ -4,8 +4,9 @@ Here: BUT000, BUT020 with ADRC, ADR2 and ADR6, FKKVK, FKKVKP as they stand at th
 Not here: who the people are (`people`), addresses of connection objects (`isu_points`), contracts (`isu_contracts`).
 Not confirmed by a public source: BU_LANGU, ZZLIFESUPP (a field of the customer's own), SENDCONTROL_RH.
 
-A partner's standard address (XDFADR) is the premise of its first account still held; who holds none keeps the entry,
-for telephone and e-mail, with the postal part emptied. Some have a second, older address, which is not the standard.
+A partner's standard address (XDFADR) is the premise of its first account now supplied, else of its first account. Who
+holds none, as the second person in a home, has the entry for telephone and e-mail, its postal part empty. Some have a
+second, older address, which is not the standard.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from nightwatt.simulator.addresses import Addresses, addresses_of
 from nightwatt.simulator.arrangements import autopay_of, bill_route, leaves_paper
 from nightwatt.simulator.chance import I64, U64, below, draw, uniform
 from nightwatt.simulator.clock import NEVER, month_starts
-from nightwatt.simulator.extract import Extract, chosen, latest, pick, same
+from nightwatt.simulator.extract import CLOSED_FOR, Extract, chosen, latest, pick, same
 from nightwatt.simulator.isu_rows import NO_DATE, blank, counted, dats, flag, padded, table
 from nightwatt.simulator.people import (
     CELL_PHONE,
@@ -91,35 +92,35 @@ def house_address_ids(extract: Extract, building: U64) -> pl.Series:
 
 @dataclass(frozen=True, eq=False)
 class _Homes:
-    """Where each partner lives, in order of the partners."""
+    """Where each partner's post goes, in order of the partners."""
 
     at: U64  # customer number with whom the partner is written
-    premise: U64  # customer number of the premise of the first account held; without meaning if there is none
-    is_held: Flags
+    premise: U64  # customer number of the premise; without meaning if there is none
+    has_post: Flags
     changed: I64
 
 
 def _homes(extract: Extract, tenants: Tenancies, people: People) -> _Homes:
-    """Find each partner's first account still held: the one with the lowest number."""
+    """Find each partner's first account, those now supplied before the others, then by number."""
     held = pl.concat([_holdings(extract, tenants), _group_holdings(extract, tenants.customers)])
     first = (
-        held.filter("is_live")
-        .sort("account")
+        held.filter("is_there")
+        .sort(pl.col("is_supplied").not_(), "account")
         .unique("person", keep="first", maintain_order=True)
-        .select("person", "premise", is_held=pl.lit(value=True))
+        .select("person", "premise", has_post=pl.lit(value=True))
     )
     touched = held.group_by("person").agg(pl.col("changed").max())
     rows = (
         pl.DataFrame({"person": people.number, "known": people.known})
         .join(first, on="person", how="left", maintain_order="left")
         .join(touched, on="person", how="left", maintain_order="left")
-        .with_columns(pl.col("premise").fill_null(0), pl.col("is_held").fill_null(value=False))
+        .with_columns(pl.col("premise").fill_null(0), pl.col("has_post").fill_null(value=False))
         .with_columns(changed=pl.max_horizontal("known", "changed"))
     )
     return _Homes(
         _written_with(tenants, people),
         rows["premise"].to_numpy(),
-        rows["is_held"].to_numpy(),
+        rows["has_post"].to_numpy(),
         rows["changed"].to_numpy(),
     )
 
@@ -135,34 +136,34 @@ def _written_with(tenants: Tenancies, people: People) -> U64:
 
 
 def _holdings(extract: Extract, tenants: Tenancies) -> pl.DataFrame:
-    """Return person, account and premise of the tenancies of this chunk that no group holds."""
-    alone, seconds = np.nonzero(~tenants.is_held_by_group)[0], np.nonzero(has_second_person(tenants))[0]
-    person = np.concatenate([tenants.person[alone], second_person(tenants)[seconds]])
-    return _held(extract, tenants.take(np.concatenate([alone, seconds])), person)
+    """Return holder, account and premise of the tenancies of this chunk that no group holds."""
+    alone = tenants.take(~tenants.is_held_by_group)
+    return _held(extract, alone)
 
 
 def _group_holdings(extract: Extract, customers: Customers) -> pl.DataFrame:
-    """Return the same of the groups written with this chunk, whose accounts lie in the whole block and ever since."""
+    """Return the same of the groups written with this chunk, whose accounts lie in the whole block, and ever since."""
     opening = customers.take(np.nonzero(customers.opens_group)[0])
     tenants = tenancies(opening.group_neighbours(), 0, extract.day)
     ours = tenants.is_held_by_group & np.isin(tenants.person, opening.group_person)
-    tenants = tenants.take(ours)
-    return _held(extract, tenants, tenants.person)
+    return _held(extract, tenants.take(ours))
 
 
-def _held(extract: Extract, tenants: Tenancies, person: U64) -> pl.DataFrame:
-    known = known_since(tenants)
-    seen = known <= extract.day
+def _held(extract: Extract, tenants: Tenancies) -> pl.DataFrame:
+    """Return accounts known by now; one long closed is not there any more, as in the extracts of accounts."""
+    known, today = known_since(tenants), extract.day
+    begins, stops, forgotten = tenants.start - 1, tenants.end - 1, tenants.end + CLOSED_FOR
     frame = pl.DataFrame(
         {
-            "person": person,
+            "person": tenants.person,
             "account": extract.ids("acct", tenants.number),
             "premise": tenants.customers.numbers[tenants.at],
-            "is_live": tenants.end > extract.day,
-            "changed": latest(extract.day, known, tenants.end),
+            "is_there": forgotten > today,
+            "is_supplied": (begins <= today) & (today < stops),
+            "changed": latest(today, known, begins, stops, forgotten),
         }
     )
-    return frame.filter(pl.Series(seen))
+    return frame.filter(pl.Series(known <= today))
 
 
 def _partner_rows(extract: Extract, people: People, homes: _Homes) -> pl.DataFrame:
@@ -238,7 +239,7 @@ def _partner_addresses(extract: Extract, people: People, homes: _Homes) -> pl.Da
         homes.changed,
         _address_ids(extract, people),
         addresses_of(Customers(utility, homes.premise)),
-        is_empty=~homes.is_held,
+        is_empty=~homes.has_post,
     )
     second = _postal(
         extract,

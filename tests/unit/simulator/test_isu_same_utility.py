@@ -6,6 +6,7 @@ from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
@@ -13,10 +14,15 @@ from tests.unit.simulator.replay import isu_table, table
 from tests.unit.simulator.test_billing_extracts import KEYS as CCB_KEYS
 
 from nightwatt.simulator import Utility, write_night
+from nightwatt.simulator.ccb_customers import agreements as agreements_of
+from nightwatt.simulator.clock import day_number
+from nightwatt.simulator.extract import CLOSED_FOR, Extract
 from nightwatt.simulator.isu import KEYS
+from nightwatt.simulator.isu_contracts import contract_tables
+from nightwatt.simulator.world import Customers, tenancies
 
 NIGHT = date(2026, 5, 12)
-STAMP, LAST_DAY = f"{NIGHT:%Y%m%d}", NIGHT - timedelta(days=1)
+STAMP = f"{NIGHT:%Y%m%d}"
 IS_MONEY = pl.col("AUGRS") != "2"
 
 
@@ -100,28 +106,26 @@ def test_telephones_and_e_mail_hang_on_the_standard_address(night: Night) -> Non
     assert_same(found, night.ccb["c1_per_contdet"].filter(pl.col("CND_ACTINACT_FLG") == "C1AC"))
 
 
-def live_accounts(night: Night) -> pl.DataFrame:
-    return night.ccb["ci_sa"].filter(pl.col("SA_STATUS_FLG").is_in(["10", "20", "30", "50"])).select("ACCT_ID").unique()
-
-
 def addresses(night: Night) -> pl.DataFrame:
     return night.isu["adrc"].with_columns(street=pl.col("HOUSE_NUM1") + " " + pl.col("STREET"))
 
 
-def test_the_standard_address_is_the_premise_of_the_first_live_account(night: Night) -> None:
+def test_the_standard_address_is_the_premise_of_the_first_supplied_or_else_first_account(night: Night) -> None:
+    live = energy_agreements(night).filter(pl.col("SA_STATUS_FLG").is_in(["20", "30", "50"]))
+    holders = night.ccb["ci_acct_per"].filter(pl.col("MAIN_CUST_SW") == "Y")
     first = (
-        night.ccb["ci_acct_per"]
-        .join(live_accounts(night), on="ACCT_ID")
-        .sort("ACCT_ID")
+        holders.with_columns(waits=~pl.col("ACCT_ID").is_in(live["ACCT_ID"].implode()))
+        .sort("waits", "ACCT_ID")
         .unique("PER_ID", keep="first", maintain_order=True)
     )
     premises = first.join(night.ccb["ci_acct"].select("ACCT_ID", "MAILING_PREM_ID"), on="ACCT_ID").join(
         night.ccb["ci_prem"], left_on="MAILING_PREM_ID", right_on="PREM_ID"
     )
     standard = night.isu["but020"].filter(yes("XDFADR")).join(addresses(night), on="ADDRNUMBER")
-    living = standard.filter(pl.col("CITY1") != "")
+    assert standard.height == night.isu["but000"].height
+    with_post = standard.filter(pl.col("CITY1") != "")
     assert_same(
-        living.select(
+        with_post.select(
             PER_ID="PARTNER",
             ADDRESS1="street",
             ADDRESS2="HOUSE_NUM2",
@@ -131,7 +135,8 @@ def test_the_standard_address_is_the_premise_of_the_first_live_account(night: Ni
         ),
         premises,
     )
-    assert first.group_by("PER_ID").len().height < night.isu["but000"].height, "some hold no account any more"
+    assert with_post.height < standard.height, "a second person in a home has no post"
+    assert holders["PER_ID"].is_duplicated().sum() > 10
 
 
 def real(frame: pl.DataFrame) -> pl.DataFrame:
@@ -238,9 +243,21 @@ def energy_agreements(night: Night) -> pl.DataFrame:
     return night.ccb["ci_sa"].join(special, on="SA_TYPE_CD", how="anti")
 
 
-def test_contracts_are_the_energy_agreements_and_their_dates_say_the_status(night: Night) -> None:
-    begins, ends, today = pl.col("EINZDAT"), pl.col("AUSZDAT"), f"{LAST_DAY:%Y%m%d}"
-    status = (
+NAMES = {
+    "10": "pending",
+    "20": "active",
+    "30": "active",
+    "50": "active",
+    "40": "ended",
+    "60": "ended",
+    "70": "cancelled",
+}
+
+
+def status_on(today: str) -> pl.Expr:
+    """Say what a contract's dates mean on a business date."""
+    begins, ends = pl.col("EINZDAT"), pl.col("AUSZDAT")
+    return (
         pl.when((begins == "00000000") | (ends == "00000000"))
         .then(pl.lit("cancelled"))
         .when(begins > today)
@@ -249,9 +266,11 @@ def test_contracts_are_the_energy_agreements_and_their_dates_say_the_status(nigh
         .then(pl.lit("ended"))
         .otherwise(pl.lit("active"))
     )
-    names = {"10": "pending", "20": "active", "30": "active", "50": "active", "40": "ended", "60": "ended"}
+
+
+def test_contracts_are_the_energy_agreements_and_their_dates_say_the_status(night: Night) -> None:
     contracts = real(night.isu["ever"])
-    found = contracts.with_columns(status=status).select(
+    found = contracts.with_columns(status=status_on(STAMP)).select(
         SA_ID="VERTRAG",
         ACCT_ID=unpadded("VKONTO", 2),
         START_DT=day("EINZDAT"),
@@ -260,20 +279,38 @@ def test_contracts_are_the_energy_agreements_and_their_dates_say_the_status(nigh
         fuel=pl.col("SPARTE").replace_strict({"01": "E", "02": "G"}),
     )
     agreements = energy_agreements(night).with_columns(
-        status=pl.col("SA_STATUS_FLG").replace_strict({**names, "70": "cancelled"}),
-        fuel=pl.col("SA_TYPE_CD").str.slice(0, 1),
+        status=pl.col("SA_STATUS_FLG").replace_strict(NAMES), fuel=pl.col("SA_TYPE_CD").str.slice(0, 1)
     )
     assert_same(found, agreements)
     assert set(found["status"]) >= {"active", "ended", "cancelled"}
     assert night.isu["ever"].height > contracts.height
     points = contracts.join(found.filter(pl.col("status") != "cancelled"), left_on="VERTRAG", right_on="SA_ID")
-    assert_same(points.select(SA_ID="VERTRAG", SP_ID="ANLAGE"), night.ccb["ci_sa_sp"])
+    items = night.ccb["ci_sa_sp"].with_columns(END_DT=first_ten("STOP_DTTM"))
+    assert_same(points.select(SA_ID="VERTRAG", SP_ID="ANLAGE", END_DT="END_DT"), items)
+
+
+def test_a_status_changes_on_the_same_night_in_both_forms() -> None:
+    utility, seen = Utility(2500, seed=4), set()
+    customers = Customers(utility, np.arange(2500, dtype=np.uint64))
+    for n in range(5):
+        on = NIGHT + timedelta(days=n)
+        extract = Extract(utility, day_number(on) - 1, complete=True)
+        tenants = tenancies(customers, extract.day - CLOSED_FOR, extract.day)
+        contracts = real(contract_tables(extract, tenants)["ever"].with_columns(pl.col("LOEVM").fill_null("")))
+        found = contracts.select(SA_ID="VERTRAG", status=status_on(f"{on:%Y%m%d}"))
+        agreements = agreements_of(extract, tenants)["ci_sa"].filter(pl.col("SA_TYPE_CD") != "DEP     ")
+        assert_same(found, agreements.with_columns(status=pl.col("SA_STATUS_FLG").replace_strict(NAMES)))
+        first, last = day_number(on), f"{on - timedelta(days=1):%Y%m%d}"
+        seen |= {"starts today"} if (tenants.start == first).any() else set()
+        seen |= {"had its last day"} if (contracts["AUSZDAT"] == last).any() else set()
+        seen |= set(found["status"])
+    assert seen == {"pending", "active", "ended", "cancelled", "starts today", "had its last day"}
 
 
 def test_the_installations_rate_is_the_agreements(night: Night) -> None:
-    """On the last day of an agreement that ended, else on the day the extract covers."""
+    """On the last day of an agreement that ended, else today."""
     rates = night.ccb["ci_sa_rs_hist"].sort("EFFDT").unique("SA_ID", keep="last")
-    at = pl.min_horizontal(pl.max_horizontal("EINZDAT", pl.lit(f"{LAST_DAY:%Y%m%d}")), "AUSZDAT")
+    at = pl.min_horizontal(pl.max_horizontal("EINZDAT", pl.lit(STAMP)), "AUSZDAT")
     slices = night.isu["eanlh"].select("ANLAGE", "AB", "BIS", "TARIFTYP")
     valid = (
         real(night.isu["ever"]).filter(pl.col("AUSZDAT") != "00000000").with_columns(at=at).join(slices, on="ANLAGE")
@@ -394,7 +431,7 @@ def test_items_split_and_statistical_items_are_there(night: Night) -> None:
 
 
 def test_payments_have_the_same_numbers_days_amounts_and_returns(night: Night) -> None:
-    headers = night.isu["dfkkko"].filter(pl.col("BLART") == "ZE")
+    headers = night.isu["dfkkko"].filter(pl.col("BLART") == "ZA")
     paid = night.isu["dfkkop"].group_by("OPBEL", ACCT_ID=unpadded("VKONT", 2)).agg(cents=-cents("BETRW").sum())
     found = headers.join(paid, on="OPBEL").select(
         PAY_ID="OPBEL",
