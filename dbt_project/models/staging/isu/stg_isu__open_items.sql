@@ -11,7 +11,7 @@ renamed as (
         {{ text_value('opupz') }} as partial_item_number,
         {{ text_value('gpart') }} as partner_id,
         {{ text_value('vkont') }} as account_id,
-        {{ text_value('vtref') }} as contract_id,
+        {{ text_value('vtref') }} as contract_reference,
         {{ text_value('augbl') }} as clearing_document_id,
 
         {{ text_value('hvorg') }} as main_transaction_code,
