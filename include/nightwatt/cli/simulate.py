@@ -25,14 +25,21 @@ def simulate(
     parts: Annotated[int, typer.Option(min=1, help="Files the electric reads are split into.")] = 1,
     seed: Annotated[int, typer.Option()] = 2026,
     faults: Annotated[bool, typer.Option(help="Plant bad lines, late reads and corrections.")] = True,
+    systems: Annotated[
+        str | None,
+        typer.Option(
+            help="Who writes, separated by commas: ccb, mdm, isu, isu_idoc. The deployment's systems otherwise."
+        ),
+    ] = None,
     into: Annotated[Path | None, typer.Option(help="Folder; the home's inbound folder otherwise.")] = None,
 ) -> None:
     """Write what a utility's systems would drop for one or more nights. Same seed, same bytes."""
-    from nightwatt.simulator import Utility, write_night
+    from nightwatt.simulator import SYSTEMS, Utility, write_night
 
     context: Context = ctx.obj
     settings = context.settings()
     folder = into or settings.inbound
+    writing = [s.strip() for s in systems.split(",")] if systems else [s for s in settings.systems if s in SYSTEMS]
     utility = Utility(customers=customers, seed=seed, zone=settings.zone, faults=faults)
     table = Table("night", "file", "rows", "bytes", box=None, pad_edge=False)
     for n in range(nights):
@@ -45,6 +52,7 @@ def simulate(
             history_days=history_days if first else 1,
             first_night=first_night and first,
             parts=parts,
+            systems=writing,
         )
         for file in summary.files:
             table.add_row(str(day), file.name, f"{file.rows:,}", f"{file.bytes:,}")

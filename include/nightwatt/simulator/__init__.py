@@ -7,11 +7,12 @@ expected is worked out independently.
 
 from __future__ import annotations
 
-from nightwatt.simulator.night import write_night
+from nightwatt.simulator.night import SYSTEMS, write_night
 from nightwatt.simulator.truth import expected_accounts, expected_bills, expected_reads
 from nightwatt.simulator.utility import FileSummary, NightSummary, Utility
 
 __all__ = [
+    "SYSTEMS",
     "FileSummary",
     "NightSummary",
     "Utility",

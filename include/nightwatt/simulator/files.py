@@ -1,7 +1,7 @@
-"""Writing big compressed files by stream, whole or not at all.
+"""Writing big files by stream, whole or not at all.
 
-Here: gzip and zstd files under a dot-name, renamed when complete; counts, sizes and hashes on the way.
-Not here: what is in them (`mdm`, `ccb`).
+Here: gzip, zstd and plain files under a dot-name, renamed when complete; counts, sizes and hashes on the way.
+Not here: what is in them (`mdm`, `ccb`, `isu`).
 """
 
 from __future__ import annotations
@@ -25,16 +25,28 @@ class _Compressor(Protocol):
     def flush(self) -> bytes: ...
 
 
+class _Plain:
+    """A compressor that does not."""
+
+    def compress(self, data: bytes, /) -> bytes:
+        return data
+
+    def flush(self) -> bytes:
+        return b""
+
+
 def _compressor(name: str) -> _Compressor:
     if name.endswith(".gz"):  # wbits 31 is a gzip header; it carries no name and no time
         return isal_zlib.compressobj(level=1, wbits=31)
     if name.endswith(".zst"):
         return zstandard.ZstdCompressor(level=1, write_checksum=True).compressobj()
+    if name.endswith(".idoc"):
+        return _Plain()
     raise ValueError(f"no compressor for {name}")
 
 
 class TextFile:
-    """A compressed text file in the making; leaving the block without an error puts it in place."""
+    """A text file in the making; leaving the block without an error puts it in place."""
 
     def __init__(self, folder: Path, name: str) -> None:
         folder.mkdir(parents=True, exist_ok=True)

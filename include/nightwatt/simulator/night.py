@@ -1,7 +1,7 @@
 """One night of the make-believe utility: all systems' files in their folders.
 
 Here: the order of writing and the checks of what was asked.
-Not here: the files themselves (`mdm`, `ccb`, `isu`).
+Not here: the files themselves (`mdm`, `ccb`, `isu`, `isu_idoc`).
 """
 
 from __future__ import annotations
@@ -14,11 +14,12 @@ from nightwatt.errors import TerminalError
 from nightwatt.simulator.ccb import write_ccb
 from nightwatt.simulator.clock import LAST_YEAR
 from nightwatt.simulator.isu import write_isu
+from nightwatt.simulator.isu_idoc import write_isu_idocs
 from nightwatt.simulator.mdm import write_electric, write_gas
 from nightwatt.simulator.utility import FileSummary, NightSummary, Utility
 from nightwatt.simulator.world import EVENTS_SINCE
 
-SYSTEMS = ("ccb", "mdm", "isu")
+SYSTEMS = ("ccb", "mdm", "isu", "isu_idoc")
 
 
 def write_night(
@@ -41,8 +42,8 @@ def write_night(
         first_night: billing extracts are complete, with a good year of bills; else they carry what changed the day
             before.
         parts: how many files the electric reads are split into, by customer.
-        systems: which systems write: `ccb` and `isu` are two forms of the same customers, bills and payments, `mdm`
-            their reads.
+        systems: which systems write: `ccb` and `isu` are two forms of the same customers, bills and payments,
+            `isu_idoc` are some of SAP's tables as IDoc files, `mdm` are the reads.
 
     Raises:
         TerminalError: the night or the systems asked for are not ones the simulator knows.
@@ -55,6 +56,8 @@ def write_night(
         files += write_ccb(utility, night, folder / "ccb", first_night=first_night)
     if "isu" in systems:
         files += write_isu(utility, night, folder / "isu", first_night=first_night)
+    if "isu_idoc" in systems:
+        files += write_isu_idocs(utility, night, folder / "isu", first_night=first_night)
     if "mdm" in systems:
         files += write_electric(utility, night, folder / "mdm", history_days=history_days, parts=parts)
         files += write_gas(utility, night, folder / "mdm", history_days=history_days)
