@@ -111,6 +111,8 @@ def read_results(con: duckdb.DuckDBPyConnection, results: BulkResults, *, key: s
     """
     con.execute(_statement("results_table.sql", into=ident(into)))
     for outcome, path in results.by_outcome():
+        if path.is_file() and path.stat().st_size == 0:
+            continue  # no rows of this kind; were it a lost download, the rows would be missing from the settlement
         columns = _columns(path, (*ADDED[outcome], key))
         _refuse_cut_short(path)
         relation = _relation(path, columns)

@@ -146,6 +146,18 @@ def test_no_results_at_all_leave_every_row_missing(con: duckdb.DuckDBPyConnectio
     assert settled == Settlement(uploaded=1, accepted=0, refused=0, unprocessed=0, missing=1, surplus=0)
 
 
+@pytest.mark.parametrize("content", ["", f"sf__Id,sf__Error,{KEY},Name\n", f"sf__Id,sf__Error,{KEY},Name\r\n"])
+def test_a_kind_of_result_may_have_no_rows(
+    con: duckdb.DuckDBPyConnection, files: BulkResults, tmp_path: Path, content: str
+) -> None:
+    none_failed = BulkResults(files.successful, (written(tmp_path / "none.csv", content),))
+    read_results(con, none_failed, key=KEY, into="answers")
+
+    settled = settle(con, uploaded=uploaded(con, "CCB|PER|1", "CCB|PER|2"), results="answers", into="settled")
+
+    assert settled == Settlement(uploaded=2, accepted=2, refused=0, unprocessed=0, missing=0, surplus=0)
+
+
 def test_reading_again_replaces_what_was_read(con: duckdb.DuckDBPyConnection, files: BulkResults) -> None:
     read_results(con, files, key=KEY, into="answers")
     read_results(con, files, key=KEY, into="answers")
@@ -159,7 +171,7 @@ def test_reading_again_replaces_what_was_read(con: duckdb.DuckDBPyConnection, fi
         ("successful", f"sf__Id,{KEY}\n1,A\n", "columns_missing", "r.csv, row 1 (header): no column sf__Created"),
         ("failed", "sf__Id,Name\n", "columns_missing", f"r.csv, row 1 (header): no column sf__Error, {KEY}"),
         ("unprocessed", f"{KEY},Name,Name\n", "columns_doubled", "r.csv, row 1 (header): a column is there twice"),
-        ("unprocessed", "", "columns_missing", f"r.csv, row 1 (header): no column {KEY}"),
+        ("unprocessed", "\n", "columns_missing", f"r.csv, row 1 (header): no column {KEY}"),
         (
             "successful",
             f"sf__Id,sf__Created,{KEY}\n1,true,A\n2,true,\n",
