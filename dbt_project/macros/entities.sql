@@ -21,6 +21,7 @@
         },
         {'entity': 'agreement_item', 'model': 'int_canonical__agreement_items', 'account': 'billing_account_key'},
         {'entity': 'bill', 'model': 'int_canonical__bills', 'account': 'billing_account_key'},
+        {'entity': 'bill_service', 'model': 'int_canonical__bill_services', 'account': 'billing_account_key'},
         {'entity': 'payment', 'model': 'int_canonical__payments', 'account': 'billing_account_key'}
     ]) }}
 {%- endmacro %}

@@ -247,6 +247,8 @@ def _bills(s: Scratch) -> None:
             segment("G8", "BSUM", "0000000045"),
             segment("G9", "BLATE", "0000000045"),
             segment("GX", "BOLD", POWER),
+            segment("GY", "BORPHAN", "0000000098"),  # of an agreement nobody sent
+            segment("GZ", "BORPHAN", "0000000098", "99  "),
         ),
     )
     s.load(
@@ -259,6 +261,7 @@ def _bills(s: Scratch) -> None:
             {"bseg_id": "G2", "uom_cd": "CCF ", "bill_sq": "99"},
             {"bseg_id": "G3", "uom_cd": "CCF ", "bill_sq": "31"},
             {"bseg_id": "G3", "uom_cd": "THRM", "bill_sq": "32.1"},
+            {"bseg_id": "GY", "uom_cd": "MWH ", "bill_sq": "1"},
         ),
     )
     old = {"ars_dt": date(2025, 2, 28), "accounting_dt": date(2025, 2, 28)}
@@ -286,6 +289,7 @@ def _bills(s: Scratch) -> None:
             money(16, "PX", "P2", "D2", "20.00", **march),
             money(17, "BS", "BSUM", "G8", "20.00", **shop),
             money(18, "BS", "BSUM", "G0", "3.00", **shop),  # of a segment nobody sent
+            money(19, "BS", "BORPHAN", "GY", "1.00", sa_id="0000000098"),
         ),
     )
     paid = {"acct_id": HOME, "pay_dt": date(2026, 3, 1), "pay_amt": "90.00", "pay_status_flg": "50  "}
@@ -440,7 +444,10 @@ def test_orphans_are_found_in_load_order(world: Scratch) -> None:
     account_gone = f"CCB|ACCT|{ODDS}"
     assert findings(world, f"CCB|PERC|{ODD}") == {("contact.orphan", "party_key", f"CCB|PER|{ODD}", True)}
     assert findings(world, account_gone) == {("billing_account.orphan", "party_key", f"CCB|PER|{ODD}", True)}
-    assert findings(world, "CCB|BILL|BORPHAN") == {("bill.orphan", "billing_account_key", account_gone, True)}
+    assert findings(world, "CCB|BILL|BORPHAN") == {
+        ("bill.orphan", "billing_account_key", account_gone, True),
+        ("bill.unknown_code", "bill_segment_status", "99", True),
+    }
     assert findings(world, "CCB|PAY|P7") == {("payment.orphan", "billing_account_key", account_gone, True)}
 
 
@@ -452,6 +459,39 @@ def test_mistake_08_bill_amount_is_frozen_bs_bx_by_parent(world: Scratch) -> Non
         ("B2", Decimal("50.00"), "issued", False, False, date(2026, 2, 5), date(2026, 3, 5)),
         ("BACK", Decimal("0.00"), "reversed", False, False, date(2026, 1, 5), date(2026, 2, 5)),
     ]
+
+
+def test_mistake_12_only_the_main_unit_without_time_of_use_is_usage(world: Scratch) -> None:
+    """Power: 410.5 kWh, not with what was used on peak, given back or drawn at once. Gas: 31 ccf, not in therms too."""
+    columns = "bill_service_key, usage_quantity, usage_unit, days, amount_usd, is_estimated"
+    assert listed(world, columns, "crm_bill_service") == [
+        (f"CCB|BSA|B1|{POWER}", Decimal("410.5"), "kWh", 31, Decimal("60.00"), True),
+        (f"CCB|BSA|B1|{GAS}", Decimal("31"), "ccf", 31, Decimal("35.25"), False),
+        (f"CCB|BSA|B2|{POWER}", None, None, 28, Decimal("50.00"), False),
+        (f"CCB|BSA|BACK|{POWER}", None, None, 31, Decimal("0.00"), False),
+    ]
+
+
+def test_a_deposit_counts_in_its_bill_and_is_no_service_of_it(world: Scratch) -> None:
+    """Left out by the rule that leaves its agreement out: neither delivered nor quarantined."""
+    deposit = f"CCB|BSA|B1|{DEPOSIT}"
+    assert listed(world, "bill_key", "crm_bill_service", f"bill_service_key = '{deposit}'") == []
+    assert findings(world, deposit) == set()
+
+
+def test_services_of_a_bill_that_waits_wait_too(world: Scratch) -> None:
+    lacks = ("bill_service.orphan", "bill_key", "CCB|BILL|BSUM", True)
+    assert findings(world, "CCB|BSA|BSUM|0000000045") == {lacks}
+    assert findings(world, "CCB|BSA|BLATE|0000000045") == {
+        ("bill_service.orphan", "bill_key", "CCB|BILL|BLATE", True),
+        ("bill_service.required_missing", "amount_usd", None, True),
+    }
+    assert findings(world, "CCB|BSA|BORPHAN|0000000098") == {
+        ("bill_service.orphan", "bill_key", "CCB|BILL|BORPHAN", True),
+        ("bill_service.orphan", "service_agreement_key", "CCB|SA|0000000098", True),
+        ("bill_service.unknown_code", "bill_segment_status", "99", True),
+        ("bill_service.unknown_code", "usage_unit", "MWH", True),
+    }
 
 
 def test_amount_due_is_the_balance_when_the_bill_was_completed(world: Scratch) -> None:

@@ -83,5 +83,18 @@ def test_every_bill_of_twelve_months_charges_what_the_utility_says(settings: Set
     assert found == [(key, back, dollars(cents), *dates) for key, back, cents, *dates in columns.iter_rows()]
 
 
+def test_services_add_up_to_the_energy_their_bill_used(settings: Settings) -> None:
+    """A bill that was taken back shows none."""
+    days = [WINDOW + timedelta(days=n) for n in range((LAST - WINDOW).days)]
+    bills = pl.concat([expected_bills(UTILITY, day, as_of=LAST) for day in days]).filter("is_complete").sort("bill_id")
+    found = listed(
+        settings,
+        """select split_part(bill_key, '|', 3), sum(usage_quantity) filter (where usage_unit = 'kWh'),
+               sum(usage_quantity) filter (where usage_unit = 'ccf')
+           from marts.crm_bill_service group by all order by 1""",
+    )
+    assert found == bills.select("bill_id", "usage_kwh", "usage_ccf").rows()
+
+
 def test_nothing_of_a_sound_utility_waits(settings: Settings) -> None:
     assert listed(settings, "select finding_code, external_id from marts.crm_quarantine") == []

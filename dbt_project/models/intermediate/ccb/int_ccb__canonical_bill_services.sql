@@ -1,3 +1,6 @@
+{{ config(materialized='table') }}
+
+-- Read by bills, their services and the year's usage of an agreement, so it is worked out once.
 -- What a bill says of each agreement, all of them: those of special roles too, so that services add up to their bill.
 -- Usage is the commodity's main unit without time of use and identifier: slices, demand and other units repeat it.
 with bills as (
