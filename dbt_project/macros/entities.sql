@@ -30,11 +30,8 @@
     The rows of an entity from every customer information system: `int_<system>__canonical_<name>` have the same columns.
     A system a deployment does not use has no rows.
 -#}
-{% macro canonical_rows(name, systems=['ccb', 'isu']) -%}
-    {% for system in systems -%}
-    select * from {{ ref('int_' ~ system ~ '__canonical_' ~ name) }}
-    {%- if not loop.last %}
+{% macro canonical_rows(name) -%}
+    select * from {{ ref('int_ccb__canonical_' ~ name) }}
     union all by name
-    {% endif -%}
-    {%- endfor -%}
+    select * from {{ ref('int_isu__canonical_' ~ name) }}
 {%- endmacro %}

@@ -1,15 +1,15 @@
 -- One row an account that is served now: of which business units. Read before anything is checked, so that a fault of a
 -- point does not make its account look like another one.
 with agreements as (
-    {{ canonical_rows('service_agreements', ['ccb']) | indent(4) }}
+    {{ canonical_rows('service_agreements') | indent(4) }}
 ),
 
 items as (
-    {{ canonical_rows('agreement_items', ['ccb']) | indent(4) }}
+    {{ canonical_rows('agreement_items') | indent(4) }}
 ),
 
 points as (
-    {{ canonical_rows('service_points', ['ccb']) | indent(4) }}
+    {{ canonical_rows('service_points') | indent(4) }}
 ),
 
 units as (

@@ -1,7 +1,7 @@
 -- Who has to do with an account, in every system. An account has one main customer; where it has more, none of those
 -- who claim it is believed.
 with roles as (
-    {{ canonical_rows('account_roles', ['ccb']) | indent(4) }}
+    {{ canonical_rows('account_roles') | indent(4) }}
 ),
 
 accounts as (

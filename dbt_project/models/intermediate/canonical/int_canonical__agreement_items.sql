@@ -1,9 +1,9 @@
 with items as (
-    {{ canonical_rows('agreement_items', ['ccb']) | indent(4) }}
+    {{ canonical_rows('agreement_items') | indent(4) }}
 ),
 
 bill_services as (
-    {{ canonical_rows('bill_services', ['ccb']) | indent(4) }}
+    {{ canonical_rows('bill_services') | indent(4) }}
 ),
 
 counted as (

@@ -1,7 +1,7 @@
 -- What a bill says of each contract, in every system. Agreements of a special role are no contracts of the picture, so
 -- what a bill says of them is left out with them, by the same rule.
 with services as (
-    {{ canonical_rows('bill_services', ['ccb']) | indent(4) }}
+    {{ canonical_rows('bill_services') | indent(4) }}
 ),
 
 non_revenue as (

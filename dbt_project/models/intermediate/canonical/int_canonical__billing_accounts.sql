@@ -1,22 +1,22 @@
 -- Billing accounts of every system, with what they owe, what was paid last and which business units serve them.
 with accounts as (
-    {{ canonical_rows('billing_accounts', ['ccb']) | indent(4) }}
+    {{ canonical_rows('billing_accounts') | indent(4) }}
 ),
 
 balances as (
-    {{ canonical_rows('balances', ['ccb']) | indent(4) }}
+    {{ canonical_rows('balances') | indent(4) }}
 ),
 
 payments as (
-    {{ canonical_rows('payments', ['ccb']) | indent(4) }}
+    {{ canonical_rows('payments') | indent(4) }}
 ),
 
 roles as (
-    {{ canonical_rows('account_roles', ['ccb']) | indent(4) }}
+    {{ canonical_rows('account_roles') | indent(4) }}
 ),
 
 agreements as (
-    {{ canonical_rows('service_agreements', ['ccb']) | indent(4) }}
+    {{ canonical_rows('service_agreements') | indent(4) }}
 ),
 
 business_units as (

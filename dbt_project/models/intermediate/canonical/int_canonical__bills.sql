@@ -1,7 +1,7 @@
 -- Bills of every system. A bill charges what its services charge, all of them: those of agreements that are left out of
 -- the picture count here, or a bill with a deposit on it would not add up.
 with bills as (
-    {{ canonical_rows('bills', ['ccb']) | indent(4) }}
+    {{ canonical_rows('bills') | indent(4) }}
 ),
 
 services as (
@@ -10,7 +10,7 @@ services as (
         sum(amount_usd) as amount_usd,
         bool_or(amount_usd is null) as has_service_without_amount
     from (
-        {{ canonical_rows('bill_services', ['ccb']) | indent(8) }}
+        {{ canonical_rows('bill_services') | indent(8) }}
     )
     group by bill_key
 ),

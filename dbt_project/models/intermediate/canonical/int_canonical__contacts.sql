@@ -1,6 +1,6 @@
 -- Natural persons of every system. That an address is malformed is said of the party, not again of its contact.
 with contacts as (
-    {{ canonical_rows('contacts', ['ccb']) | indent(4) }}
+    {{ canonical_rows('contacts') | indent(4) }}
 ),
 
 parties as (

@@ -1,11 +1,11 @@
 -- One row a service point: the agreement that serves it on the business date. Several can, with dates of their own, so
 -- live ones of the point's newest link come first and a key settles the rest.
 with agreements as (
-    {{ canonical_rows('service_agreements', ['ccb']) | indent(4) }}
+    {{ canonical_rows('service_agreements') | indent(4) }}
 ),
 
 items as (
-    {{ canonical_rows('agreement_items', ['ccb']) | indent(4) }}
+    {{ canonical_rows('agreement_items') | indent(4) }}
 ),
 
 final as (

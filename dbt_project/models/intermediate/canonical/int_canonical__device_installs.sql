@@ -1,5 +1,5 @@
 with installs as (
-    {{ canonical_rows('device_installs', ['ccb']) | indent(4) }}
+    {{ canonical_rows('device_installs') | indent(4) }}
 ),
 
 counted as (

@@ -1,7 +1,7 @@
 -- A device belongs to the party served where it is installed; one that is in the store, or where nobody lives, is the
 -- utility's own.
 with devices as (
-    {{ canonical_rows('devices', ['ccb']) | indent(4) }}
+    {{ canonical_rows('devices') | indent(4) }}
 ),
 
 counted as (

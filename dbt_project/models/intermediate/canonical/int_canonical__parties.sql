@@ -1,6 +1,6 @@
 -- Persons and businesses of every system, and the utility itself, who owns what nobody has an agreement for.
 with parties as (
-    {{ canonical_rows('parties', ['ccb']) | indent(4) }}
+    {{ canonical_rows('parties') | indent(4) }}
 ),
 
 utility as (

@@ -1,6 +1,6 @@
 -- Payments of every system. They are of an account: which bill a payment was for, nobody keeps.
 with payments as (
-    {{ canonical_rows('payments', ['ccb']) | indent(4) }}
+    {{ canonical_rows('payments') | indent(4) }}
 ),
 
 accounts as (

@@ -1,7 +1,7 @@
 -- Parents are walked up a bounded number of steps: who has not come to an end by then is in a circle or below one.
 {% set highest = 20 %}
 with recursive premises as (
-    {{ canonical_rows('premises', ['ccb']) | indent(4) }}
+    {{ canonical_rows('premises') | indent(4) }}
 ),
 
 counted as (

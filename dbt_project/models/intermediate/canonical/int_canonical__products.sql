@@ -1,5 +1,5 @@
 with systems as (
-    {{ canonical_rows('products', ['ccb']) | indent(4) }}
+    {{ canonical_rows('products') | indent(4) }}
 ),
 
 -- What an agreement gets whose rate is not known: rows of the platform's own, not of a source.

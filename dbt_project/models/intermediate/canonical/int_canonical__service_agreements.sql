@@ -1,9 +1,9 @@
 with agreements as (
-    {{ canonical_rows('service_agreements', ['ccb']) | indent(4) }}
+    {{ canonical_rows('service_agreements') | indent(4) }}
 ),
 
 items as (
-    {{ canonical_rows('agreement_items', ['ccb']) | indent(4) }}
+    {{ canonical_rows('agreement_items') | indent(4) }}
 ),
 
 counted as (

@@ -1,6 +1,6 @@
 -- Who is served at a point now is derived, never a master: the point itself belongs to a premise, not to an account.
 with points as (
-    {{ canonical_rows('service_points', ['ccb']) | indent(4) }}
+    {{ canonical_rows('service_points') | indent(4) }}
 ),
 
 counted as (

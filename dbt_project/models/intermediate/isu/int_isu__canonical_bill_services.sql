@@ -1,3 +1,6 @@
+{{ config(materialized='table') }}
+
+-- Read by bills, their services and the year's usage of an agreement, so it is worked out once.
 -- What a bill says of each contract on it.
 with services as (
     select * from {{ ref('int_isu__bill_contracts') }}
