@@ -81,10 +81,14 @@ def migrate() -> None:
     Pool.create_or_update_pool(WRITER_POOL, 1, WRITER_POOL_DESCRIPTION, include_deferred=False)
 
 
-def start_partner(settings: Settings, stack: contextlib.ExitStack) -> None:
-    """Start the partner's SFTP server on loopback, until the stack closes, and tell the courier where it is."""
-    from nightwatt.delivery.loopback import LoopbackServer
+def start_partners(settings: Settings, stack: contextlib.ExitStack) -> None:
+    """Start the partners' SFTP servers on loopback, until the stack closes, and tell the courier where they are."""
+    from nightwatt.delivery.loopback import FOLDERS, LoopbackServer
 
     partner = settings.root / "partner"
-    server = stack.enter_context(LoopbackServer(partner / "files", keys=partner / "keys"))
-    os.environ.update(server.environment("opower"))
+    for connection, root, folders in (
+        ("opower", partner / "files", FOLDERS),
+        ("crm", partner / "crm", ("incoming",)),
+    ):
+        server = stack.enter_context(LoopbackServer(root, keys=partner / f"{connection}_keys", folders=folders))
+        os.environ.update(server.environment(connection))

@@ -1,6 +1,6 @@
 """One night end to end on simulated data, in one process: what `make run` starts.
 
-Belongs here: a demo night's files, a partner's SFTP server on loopback, running the three real DAGs with Airflow's
+Belongs here: a demo night's files, partners' SFTP servers on loopback, running the real DAGs with Airflow's
 own `dag.test()`, and what the screen shows meanwhile. Does not belong here: any step of the night (the DAGs) and the
 end screen (`nightwatt.cli.screen`).
 """
@@ -31,6 +31,7 @@ HISTORY_DAYS = 3
 RUNS = (
     ("billing_nightly", wall_time(0, 30)),
     ("usage_daily", wall_time(1, 0)),
+    ("crm_delivery", wall_time(5, 15)),
     ("opower_interval_delivery", wall_time(5, 30)),
 )
 """The DAGs in the order of the night, with the wall-clock time at which each is due."""
@@ -63,8 +64,8 @@ def run(settings: Settings, console: Console) -> bool:
     with night_screen.step(console, "simulate a utility's files", "already there"):
         simulate(settings)
     with contextlib.ExitStack() as stack:
-        with night_screen.step(console, "start the partner's SFTP server on loopback"):
-            airflow_home.start_partner(settings, stack)
+        with night_screen.step(console, "start the partners' SFTP servers on loopback"):
+            airflow_home.start_partners(settings, stack)
         with night_screen.step(console, "open Airflow's metadata database"):
             airflow_home.migrate()
         from run_dag import run_dag  # imports Airflow, which reads the settings made above

@@ -56,7 +56,7 @@ def main() -> int:
     print(f"starting Airflow for {settings.root} (logs in {logs}); Ctrl-C stops it", flush=True)
     with night_screen.quiet(logs / "airflow-setup.log") as screen, contextlib.ExitStack() as stack:
         airflow_home.migrate()
-        airflow_home.start_partner(settings, stack)
+        airflow_home.start_partners(settings, stack)
         services = {name: start(name, logs) for name in SERVICES}
         try:
             return watch(services, stop, folder, logs, screen)

@@ -117,6 +117,16 @@ def check_published(domain: str, delivery: str) -> dict[str, Any]:
     raise AirflowSkipException(f"{domain} is not published for {day} yet")
 
 
+@task(execution_timeout=timedelta(hours=1))
+def take_answers(delivery: str) -> dict[str, Any]:
+    """Take in what the partner answered since the last time, and move what it has acknowledged."""
+    from nightwatt.stages import Platform, acknowledge
+
+    context = get_current_context()
+    with Platform.open(started_by=started_by(context)) as platform:
+        return acknowledge(platform, delivery, business_date_in(context)).to_dict()
+
+
 @task(execution_timeout=timedelta(hours=2))
 def deliver_file(delivery: str) -> dict[str, Any]:
     """Write the partner's file from the published warehouse and send it; the second time, do nothing."""

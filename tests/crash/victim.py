@@ -10,7 +10,7 @@ import multiprocessing
 import os
 import signal
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -23,20 +23,16 @@ _context = multiprocessing.get_context("forkserver")
 _context.set_forkserver_preload(["nightwatt.stages", "nightwatt.simulator", "dbt.cli.main"])
 
 
-def run(
-    home: Path, stage: str, kill_at: int | None = None, feeds: Sequence[str] = FEEDS, catalog: Path | None = None
-) -> int:
+def run(home: Path, stage: str, kill_at: int | None = None) -> int:
     """Run a stage in another process and return how many kill points it passed; 0 if it was killed.
 
     Args:
         home: the home.
         stage: arrive, load, merge, build or publish.
         kill_at: number of the kill point, from 1, at which the process kills itself.
-        feeds: what arrives and is loaded.
-        catalog: another catalog than the packaged one.
     """
     passed = _context.Queue()
-    process = _context.Process(target=_victim, args=(home, stage, kill_at, passed, feeds, catalog))
+    process = _context.Process(target=_victim, args=(home, stage, kill_at, passed))
     process.start()
     process.join(300)
     if process.exitcode == -signal.SIGKILL:
@@ -45,9 +41,7 @@ def run(
     return int(passed.get(timeout=10))
 
 
-def _victim(
-    home: Path, stage: str, kill_at: int | None, passed: Any, feeds: Sequence[str], catalog: Path | None
-) -> None:
+def _victim(home: Path, stage: str, kill_at: int | None, passed: Any) -> None:
     count = 0
 
     def watch(event: str, arguments: tuple[Any, ...]) -> None:
@@ -59,7 +53,7 @@ def _victim(
             os.kill(os.getpid(), signal.SIGKILL)
 
     sys.addaudithook(watch)
-    do(home, stage, feeds, catalog)
+    do(home, stage)
     passed.put(count)
 
 
@@ -73,18 +67,16 @@ def _is_kill_point(event: str, arguments: tuple[Any, ...], home: str) -> bool:
     return False
 
 
-def do(home: Path, stage: str, feeds: Sequence[str] = FEEDS, catalog: Path | None = None) -> None:
+def do(home: Path, stage: str) -> None:
     """Run a stage as a DAG would, for the feeds of the test."""
     from nightwatt import stages
     from nightwatt.settings import Settings
     from nightwatt.stages import Platform
 
-    systems = tuple(sorted({feed.partition("_")[0] for feed in feeds}))
-    settings = Settings(home=home, threads=1, catalog=catalog, systems=systems)
-    with Platform.open("test", settings, clock=lambda: AT) as platform:
+    with Platform.open("test", Settings(home=home, threads=1), clock=lambda: AT) as platform:
         steps: dict[str, Callable[[], Any]] = {
-            "arrive": lambda: [stages.arrive(platform, feed) for feed in feeds],
-            "load": lambda: [stages.load(platform, feed, NIGHT) for feed in feeds],
+            "arrive": lambda: [stages.arrive(platform, feed) for feed in FEEDS],
+            "load": lambda: [stages.load(platform, feed, NIGHT) for feed in FEEDS],
             "merge": lambda: stages.merge_reads(platform),
             "build": lambda: stages.build(platform, "usage", NIGHT),
             "publish": lambda: stages.publish(platform, "usage", NIGHT),

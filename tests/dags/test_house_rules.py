@@ -22,7 +22,9 @@ WRITERS = {"merge_reads", "build_marts", "publish_marts"}
 
 def test_the_folder_imports_without_errors(bag: DagBag) -> None:
     assert bag.import_errors == {}
-    assert set(bag.dags) == set(DAG_IDS) == {"billing_nightly", "usage_daily", "opower_interval_delivery"}
+    assert set(bag.dags) == set(DAG_IDS) == {
+        "billing_nightly", "usage_daily", "crm_delivery", "opower_interval_delivery",
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize("path", DAG_FILES, ids=DAG_IDS)
@@ -121,11 +123,20 @@ def test_the_deliveries_listen_to_the_publication_of_usage(bag: DagBag) -> None:
     assert heard.name == "published_usage"
 
 
+def test_the_crm_listens_to_both_domains_and_its_answers_come_before_its_files(bag: DagBag) -> None:
+    dag = bag.dags["crm_delivery"]
+    assert {asset.name for asset in dag.timetable.asset_condition.objects} == {"published_billing", "published_usage"}
+    for delivery, domain in (("crm_core", "billing"), ("crm_usage", "usage")):
+        assert dag.get_task(f"check_{domain}_for_{delivery}").upstream_task_ids == {f"take_answers_to_{delivery}"}
+        assert dag.get_task(f"deliver_{delivery}").upstream_task_ids == {f"check_{domain}_for_{delivery}"}
+
+
 @pytest.mark.parametrize(
     ("dag_id", "deadlines"),
     [
         ("billing_nightly", {"billing": "06:00"}),
         ("usage_daily", {"usage": "07:00"}),
+        ("crm_delivery", {"crm_core": "07:00", "crm_usage": "08:00"}),
         ("opower_interval_delivery", {"opower_interval_electric": "08:00", "opower_interval_gas": "08:00"}),
     ],
 )

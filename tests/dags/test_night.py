@@ -1,8 +1,9 @@
-"""A whole small night through the three real DAGs: `dag.test()`, real files, a real SFTP server on loopback."""
+"""A whole small night through the real DAGs: `dag.test()`, real files, a real SFTP server on loopback."""
 
 from __future__ import annotations
 
 import io
+import json
 import os
 import threading
 import time
@@ -18,6 +19,7 @@ import pytest
 from sqlalchemy import func, select
 
 from nightwatt.calendar import wall_instant
+from nightwatt.delivery.salesforce.profile import load_profile
 from nightwatt.settings import Settings
 
 pytestmark = [
@@ -27,7 +29,12 @@ pytestmark = [
 ]
 
 NIGHT = date(2026, 3, 9)
-RUNS = (("billing_nightly", "00:30"), ("usage_daily", "01:00"), ("opower_interval_delivery", "05:30"))
+RUNS = (
+    ("billing_nightly", "00:30"),
+    ("usage_daily", "01:00"),
+    ("crm_delivery", "05:15"),
+    ("opower_interval_delivery", "05:30"),
+)
 LATE_FEED = "mdm_interval_gas"
 
 
@@ -74,7 +81,7 @@ class Home:
         root = self.settings.root
         files = [
             path
-            for folder in ("landing", "lake", "rejects", "reads", "published", "partner/files")
+            for folder in ("landing", "lake", "rejects", "reads", "published", "partner", "acknowledged")
             for path in sorted((root / folder).rglob("*"))
             if path.is_file() and path.suffix != ".lock" and path.name != "LOCK"
         ]
@@ -95,7 +102,8 @@ def home(airflow: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ho
         patch.setenv("NIGHTWATT_HOME", str(root))
         patch.setenv("NIGHTWATT_CLOCK_AT", "2026-03-09T00:40:00-04:00")
         for name in ("HOST", "PORT", "USER", "KEY_FILE", "HOST_KEY"):
-            patch.setenv(f"NIGHTWATT_SFTP_OPOWER_{name}", "")  # so that what the server sets is taken back
+            for connection in ("OPOWER", "CRM"):
+                patch.setenv(f"NIGHTWATT_SFTP_{connection}_{name}", "")  # so that what the server sets is taken back
         found = Home(Settings())
         write_night(
             Utility(customers=20, faults=False),
@@ -107,7 +115,7 @@ def home(airflow: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ho
         late = found.settings.inbound / load_catalog().feed(LATE_FEED).arrival.folder
         for path in sorted(late.glob("*_g_*")):
             found.held_back[path] = path.rename(root / f"held_{path.name}")
-        airflow_home.start_partner(found.settings, stack)
+        airflow_home.start_partners(found.settings, stack)
         for task in dags()["usage_daily"].tasks:
             if task.task_id.endswith("wait_for_files"):
                 patch.setattr(task, "poke_interval", 0.2)
@@ -128,7 +136,7 @@ def first_night(home: Home) -> dict[str, tuple[bool, str]]:
     return results
 
 
-def test_the_three_dags_run_a_night(first_night: dict[str, tuple[bool, str]]) -> None:
+def test_the_four_dags_run_a_night(first_night: dict[str, tuple[bool, str]]) -> None:
     assert {dag_id: is_good for dag_id, (is_good, _) in first_night.items()} == {dag_id: True for dag_id, _ in RUNS}, (
         "\n".join(said for _, said in first_night.values())
     )
@@ -143,11 +151,30 @@ def test_the_night_is_published_delivered_and_on_time(home: Home, first_night: d
     assert {j.due.subject: j.verdict.state for j in judged} == {
         "billing": State.ON_TIME,
         "usage": State.ON_TIME,
+        "crm_core": State.ON_TIME,
+        "crm_usage": State.ON_TIME,
         "opower_interval_electric": State.ON_TIME,
         "opower_interval_gas": State.ON_TIME,
     }
     arrived = sorted(p.name for p in (home.settings.root / "partner" / "files").rglob("*") if p.is_file())
     assert len(arrived) == 2
+
+
+def test_the_crm_gets_every_object_and_a_manifest_that_accounts_for_every_row(
+    home: Home, first_night: dict[str, tuple[bool, str]]
+) -> None:
+    folder = home.settings.root / "partner" / "crm" / "incoming"
+    manifests = {path.name.partition("_0")[0]: json.loads(path.read_text()) for path in folder.glob("*manifest*.json")}
+
+    assert set(manifests) == {"crm_core", "crm_usage"}
+    for said in manifests.values():
+        for name, counts in said["objects"].items():
+            assert counts["rows"] == counts["delivered"] + counts["unchanged"] + sum(counts["held"].values()), name
+        for listed in said["files"]:
+            assert (folder / listed["file"]).stat().st_size == listed["bytes"]
+    sent = {f["name"] for said in manifests.values() for f in said["files"]}
+    profiles = [load_profile(name) for name in ("salesforce/core_v62", "salesforce/data_cloud")]
+    assert {o.name for p in profiles for o in p.objects} - sent <= {"premise_parent"}
 
 
 def test_the_ledger_knows_which_run_did_what(home: Home, first_night: dict[str, tuple[bool, str]]) -> None:

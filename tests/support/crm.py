@@ -19,6 +19,7 @@ from typing import Any, cast
 
 import duckdb
 import pyarrow as pa
+from tests.support.deliver_once import die_at
 
 from nightwatt.contracts.delivery import CrmDelivery
 from nightwatt.delivery.deliver import Delivered, PublicationFacts, deliver
@@ -369,10 +370,14 @@ class Folder:
         """Make the folder."""
         self._at(folder).mkdir(parents=True, exist_ok=True)
 
+    def read(self, path: str, length: int) -> Iterator[bytes]:
+        """Read the beginning of a file."""
+        yield self._at(path).read_bytes()[:length]
+
     def write(self, path: str, blocks: Iterator[bytes], offset: int, on_block: Callable[[], None]) -> None:
         """Write a file."""
-        assert offset == 0
-        self._at(path).write_bytes(b"".join(blocks))
+        there = self._at(path).read_bytes()[:offset] if offset else b""
+        self._at(path).write_bytes(there + b"".join(blocks))
         on_block()
 
     def rename(self, old: str, new: str) -> None:
@@ -414,6 +419,7 @@ class Home:
                 facts,
                 date(2026, 3, day),
                 connect=lambda: cast("Any", self.server),
+                at=die_at,
             )
 
     def files(self, result: Delivered) -> list[tuple[Path, str, str]]:

@@ -15,7 +15,7 @@ import os
 import shlex
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import TracebackType
 
@@ -32,14 +32,24 @@ class LoopbackServer:
     """An SFTP server on 127.0.0.1 that shows one folder and lets one key in.
 
     Args:
-        root: the folder the client sees as `/`; gets `shared_files` and `uploads`.
+        root: the folder the client sees as `/`; gets the folders named.
         keys: where host key and client key are kept; generated once. Beside the root by default.
         port: 0 takes a free one.
         factory: makes the handler of a session, for servers that misbehave.
+        folders: what lies in the root at least.
     """
 
-    def __init__(self, root: Path, *, keys: Path | None = None, port: int = 0, factory: Factory | None = None) -> None:
+    def __init__(
+        self,
+        root: Path,
+        *,
+        keys: Path | None = None,
+        port: int = 0,
+        factory: Factory | None = None,
+        folders: Sequence[str] = FOLDERS,
+    ) -> None:
         self.root = root.resolve()
+        self._folders = folders
         self.keys = (keys or self.root.with_name(f"{self.root.name}_keys")).resolve()
         self.port = port
         self._factory: Factory = factory or (lambda channel, chroot: asyncssh.SFTPServer(channel, chroot=chroot))
@@ -54,7 +64,7 @@ class LoopbackServer:
 
     def start(self) -> LoopbackServer:
         """Begin to serve; returns when clients can connect."""
-        for name in FOLDERS:
+        for name in self._folders:
             (self.root / name).mkdir(parents=True, exist_ok=True)
         self.keys.mkdir(parents=True, exist_ok=True, mode=0o700)
         self.host_key = _key(self.keys / "host_key").export_public_key().decode().strip()
