@@ -4,7 +4,8 @@
     A version holds from the moment the source changed it (`last_updated_at`, UTC; a version without one is the oldest)
     until the next begins. Of versions with one moment the newest receipt counts, as everywhere. So a version that
     arrives late takes its place in the past, and nothing depends on the order of arrival. Versions that change none of
-    `attributes` are one period. `is_deleted`, where a source says so, ends a key's last period.
+    `attributes` are one period. `is_deleted`, where a source says so, ends a period; SAP writes a slice anew by deleting
+    and inserting, so of one file's versions of a moment one that is there counts before one that is gone.
 -#}
 {% macro beginning_of_time() -%}
     timestamp '1900-01-01 00:00:00'
@@ -36,7 +37,7 @@
                 from {{ versions }}
                 qualify row_number() over (
                     partition by {{ key | join(', ') }}, coalesce(last_updated_at, {{ beginning_of_time() }})
-                    order by {{ newest_first() }}
+                    order by _receipt_id desc, is_gone, _load_sequence desc, _source_row desc
                 ) = 1
             )
         )

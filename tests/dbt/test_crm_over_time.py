@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import date, datetime
 from typing import Any
 
+from tests.dbt.sap_rows import sap
 from tests.dbt.scratch import Scratch
 
 ACCOUNT = "CCB|ACCT|0000000031"
@@ -39,12 +40,13 @@ def main_customer(scratch: Scratch, day: str) -> list[str]:
 
 
 def test_who_was_the_main_customer_on_a_day(scratch: Scratch) -> None:
-    """Before and after a change, on its instant, and again once an older version arrives late."""
-    ada, ben, cora = (f"CCB|PER|{p}" for p in (ADA, BEN, CORA))
-    scratch.load("ccb_acct_per", [role(ADA, "Y", "2025-01-10T14:00")])
-    scratch.build("+hist_account_role")
-    assert main_customer(scratch, "2025-06-01") == [ada]
+    """Before and after a change, on its instant, and again once an older version arrives late.
 
+    Of two versions of one moment the newest receipt counts, and a version that changes nothing is no period.
+    """
+    ada, ben, cora = (f"CCB|PER|{p}" for p in (ADA, BEN, CORA))
+    scratch.load("ccb_acct_per", [role(ADA, "N", "2025-01-10T14:00"), role(ADA, "N", "2025-03-01T14:00")])
+    scratch.load("ccb_acct_per", [role(ADA, "Y", "2025-01-10T14:00"), role(ADA, "Y", "2025-03-01T14:00")])
     changed = "2026-02-01T15:00"
     scratch.load("ccb_acct_per", [role(ADA, "N", changed), role(BEN, "Y", changed)])
     scratch.build("+hist_account_role")
@@ -63,75 +65,58 @@ def test_who_was_the_main_customer_on_a_day(scratch: Scratch) -> None:
     sql = f"""select valid_from, valid_to, role, is_main, is_current, through_sequence
               from marts.hist_account_role where party_key = '{ada}' order by 1"""
     assert tuples(scratch, sql) == [
-        (at("2025-01-10T14:00"), at("2025-06-01T04:00"), "financially_responsible", True, False, 1),
-        (at("2025-06-01T04:00"), at("2025-09-01T04:00"), "interested", False, False, 3),
-        (at("2025-09-01T04:00"), at(changed), "financially_responsible", True, False, 3),
-        (at(changed), None, "interested", False, True, 2),
+        (at("2025-01-10T14:00"), at("2025-06-01T04:00"), "financially_responsible", True, False, 2),
+        (at("2025-06-01T04:00"), at("2025-09-01T04:00"), "interested", False, False, 4),
+        (at("2025-09-01T04:00"), at(changed), "financially_responsible", True, False, 4),
+        (at(changed), None, "interested", False, True, 3),
     ]
 
 
-def test_a_version_that_changes_nothing_is_no_period_and_the_newest_receipt_wins_a_moment(scratch: Scratch) -> None:
-    scratch.load("ccb_acct_per", [role(ADA, "N", "2025-01-10T14:00"), role(ADA, "N", "2025-03-01T14:00")])
-    scratch.load("ccb_acct_per", [role(ADA, "Y", "2025-01-10T14:00"), role(ADA, "Y", "2025-03-01T14:00")])
-    scratch.build("+hist_account_role")
-    sql = "select valid_from, valid_to, is_main, through_sequence from marts.hist_account_role"
-    assert tuples(scratch, sql) == [(at("2025-01-10T14:00"), None, True, 2)]
+def test_mistake_14_slices_keyed_by_ab_not_bis(scratch: Scratch) -> None:
+    """When a slice ends SAP deletes the row and writes another with its last day: one install, one key, two periods."""
+    slice_ = {"anlage": "0000000041", "logiknr": "000000000000000001", "ab": "20250101"}
+    device = {"equnr": "000000000000000007", "logiknr": slice_["logiknr"], "ab": "20250101"}
+    open_, closed = {"bis": "99991231"}, {"bis": "20260131"}
+    begun, ended = at("2025-01-02T12:00"), at("2026-02-01T12:00")
+    scratch.load("isu_egerh", sap(device | open_ | {"einbdat": "20250101"}, at=begun))
+    scratch.load("isu_eastl", sap(slice_ | open_, at=begun))
+    build = ("+hist_device_install", "+int_isu__canonical_device_installs")
+    scratch.build(*build)
+    sql = """select device_install_key, device_key, service_point_key, install_date, removal_date, is_current
+             from intermediate.int_isu__canonical_device_installs"""
+    key = "ISU|EASTL|0000000041|000000000000000001|20250101"
+    install = (key, "ISU|EQ|000000000000000007", "ISU|INST|0000000041", date(2025, 1, 1))
+    assert tuples(scratch, sql) == [(*install, None, True)]
+
+    scratch.load("isu_eastl", sap(slice_ | closed, at=ended) + sap(slice_ | open_, at=ended, operation="D"))
+    scratch.build(*build)
+    assert tuples(scratch, sql) == [(*install, date(2026, 2, 1), False)]
+    sql = "select device_install_key, valid_from, valid_to, removal_date from marts.hist_device_install order by 2"
+    assert tuples(scratch, sql) == [(key, begun, ended, None), (key, ended, None, date(2026, 2, 1))]
 
 
-def test_who_a_party_was_includes_the_name_it_had(scratch: Scratch) -> None:
-    """Names are rows with changes of their own; an alternate name changes nothing."""
-    person = {"per_id": ADA, "per_or_bus_flg": "P ", "language_cd": "ENG"}
-    name = {"per_id": ADA, "seq_num": 1, "name_type_flg": "PRIM"}
-    scratch.load("ccb_per", [person | {"last_update_dttm": at("2025-01-10T14:00")}])
-    scratch.load(
-        "ccb_per_name",
-        [
-            name | {"entity_name": "Oldname,Ada", "last_update_dttm": at("2025-01-10T14:00")},
-            name | {"entity_name": "Newname,Ada", "last_update_dttm": at("2025-08-01T14:00")},
-            name
-            | {"entity_name": "Alias,A", "seq_num": 2, "name_type_flg": "ALT ", "last_update_dttm": at("2025-09-01")},
-        ],
-    )
-    scratch.load("ccb_per", [person | {"language_cd": "SPA", "last_update_dttm": at("2026-01-01T14:00")}])
-    scratch.build("+hist_party")
-    sql = "select valid_from, valid_to, party_name, language_code, is_current from marts.hist_party order by 1"
-    born, married, moved = (at(f"{d}T14:00") for d in ("2025-01-10", "2025-08-01", "2026-01-01"))
+def test_who_was_what_in_sap_and_until_when(scratch: Scratch) -> None:
+    """A holder who left, a role taken away, and a name that changed; contracts say by their dates what they were."""
+    account, first, later = {"vkont": "000000000021"}, at("2025-01-10T12:00"), at("2026-02-01T12:00")
+    ada, ben = account | {"gpart": "0000000011"}, account | {"gpart": "0000000012"}
+    scratch.load("isu_fkkvkp", sap(ada | {"vkpbz": "01"}, ben | {"vkpbz": "02"}, at=first))
+    scratch.load("isu_fkkvkp", sap(ben | {"vkpbz": "01"}, at=later) + sap(ada, at=later, operation="D"))
+    person = {"partner": "0000000011", "type": "1", "name_first": "Ada", "bu_langu": "E"}
+    scratch.load("isu_but000", sap(person | {"name_last": "Oldname"}, at=first))
+    scratch.load("isu_but000", sap(person | {"name_last": "Newname"}, at=later))
+    contract = {"vertrag": "0000000061", "vkonto": account["vkont"], "einzdat": "20250110"}
+    scratch.load("isu_ever", sap(contract | {"auszdat": "99991231"}, at=first))
+    scratch.load("isu_ever", sap(contract | {"auszdat": "20260131"}, at=later))
+    scratch.build("+hist_account_role", "+hist_party", "+hist_service_agreement")
+    asked = ("2025-06-01", "2026-02-01 12:00:00")
+    who = [tuples(scratch, MAIN_CUSTOMER.format(account="ISU|VK|000000000021", at=moment)) for moment in asked]
+    assert who == [[("ISU|BP|0000000011",)], [("ISU|BP|0000000012",)]]
+    sql = "select party_name, language_code, valid_from, valid_to from marts.hist_party order by valid_from"
+    assert tuples(scratch, sql) == [("Ada Oldname", "en", first, later), ("Ada Newname", "en", later, None)]
+    sql = """select service_agreement_key, agreement_status, start_date, end_date, valid_from
+             from marts.hist_service_agreement order by valid_from"""
+    key, start = "ISU|CTR|0000000061", date(2025, 1, 10)
     assert tuples(scratch, sql) == [
-        (born, married, "Ada Oldname", "en", False),
-        (married, moved, "Ada Newname", "en", False),
-        (moved, None, "Ada Newname", "es", True),
-    ]
-
-
-def test_what_an_agreement_and_an_install_were_known_to_be(scratch: Scratch) -> None:
-    agreement = {"sa_id": "S1", "acct_id": "0000000031", "cis_division": "N", "sa_type_cd": "E-RES   "}
-    types = [("E-RES   ", "  "), ("DEP     ", "CD")]
-    scratch.load("ccb_sa_type", [{"cis_division": "N", "sa_type_cd": t, "special_role_flg": r} for t, r in types])
-    begun, ended = {"start_dt": date(2025, 1, 1)}, {"end_dt": date(2026, 2, 1)}
-    scratch.load(
-        "ccb_sa",
-        [
-            agreement | begun | {"sa_status_flg": "10", "last_update_dttm": at("2024-12-29T12:00")},
-            agreement | begun | {"sa_status_flg": "20", "last_update_dttm": at("2025-01-01T12:00")},
-            agreement | begun | ended | {"sa_status_flg": "40", "last_update_dttm": at("2026-02-01T12:00")},
-            agreement | {"sa_id": "S2", "sa_type_cd": "DEP     ", "last_update_dttm": at("2025-01-01T12:00")},
-        ],
-    )
-    scratch.load("ccb_mtr_config", [{"mtr_config_id": "C1", "mtr_id": "M1", "eff_dttm": at("2025-01-01T15:00")}])
-    install = {"sp_mtr_hist_id": "H1", "sp_id": "P1", "mtr_config_id": "C1"}
-    removed = {"removal_dttm": at("2026-02-01T15:00"), "last_update_dttm": at("2026-02-02T12:00")}
-    scratch.load("ccb_sp_mtr_hist", [install | {"last_update_dttm": at("2025-01-02T12:00")}, install | removed])
-    scratch.build("+hist_service_agreement", "+hist_device_install")
-    sql = """select service_agreement_key, valid_from, agreement_status, start_date, end_date
-             from marts.hist_service_agreement order by 1, 2"""
-    key, start = "CCB|SA|S1", date(2025, 1, 1)
-    assert tuples(scratch, sql) == [
-        (key, at("2024-12-29T12:00"), "pending", start, None),
-        (key, at("2025-01-01T12:00"), "active", start, None),
-        (key, at("2026-02-01T12:00"), "ended", start, date(2026, 2, 1)),
-    ]
-    sql = "select device_key, service_point_key, valid_from, removal_date from marts.hist_device_install order by 3"
-    assert tuples(scratch, sql) == [
-        ("CCB|MTR|M1", "CCB|SP|P1", at("2025-01-02T12:00"), None),
-        ("CCB|MTR|M1", "CCB|SP|P1", at("2026-02-02T12:00"), date(2026, 2, 1)),
+        (key, None, start, None, first),
+        (key, None, start, date(2026, 1, 31), later),
     ]

@@ -38,6 +38,17 @@ def people(s: Scratch) -> None:
             )
         ),
     )
+    s.load(
+        "ccb_per_name",
+        [
+            {"per_id": "0000000011", "seq_num": 1, "entity_name": "Oldname,Ada", "name_type_flg": "PRIM"}
+            | {"last_update_dttm": at("2025-08-01T14:00")},
+            {"per_id": "0000000011", "seq_num": 2, "entity_name": "Alias,A", "name_type_flg": "ALT "}
+            | {"last_update_dttm": at("2025-09-01T14:00")},
+        ],
+    )
+    before = {"per_id": "0000000011", "per_or_bus_flg": "P "}
+    s.load("ccb_per", [before | {"language_cd": "SPA", "last_update_dttm": at("2025-07-01T14:00")}])
     account = {"cust_cl_cd": "RES     ", "bill_cyc_cd": "07  ", "currency_cd": "USD", "bill_rte_type_cd": "POSTAL  "}
     s.load("ccb_acct", rows(*(account | {"acct_id": f"000000003{n}"} for n in (1, 2, 3))))
     s.load(
@@ -122,6 +133,8 @@ def meters(s: Scratch) -> None:
             {"sp_mtr_hist_id": "H4", "sp_id": "P-LOST", "mtr_config_id": "C4"},
         ),
     )
+    hung = {"sp_mtr_hist_id": "H1", "sp_id": "P-POWER", "mtr_config_id": "C1"}
+    s.load("ccb_sp_mtr_hist", [hung | {"last_update_dttm": at("2024-01-02T12:00")}])
 
 
 def contracts(s: Scratch) -> None:
@@ -159,6 +172,7 @@ def contracts(s: Scratch) -> None:
             power | {"sa_id": "S-TWICE", "acct_id": "0000000033"},
         ),
     )
+    s.load("ccb_sa", [power | {"sa_id": "S-ADA", "sa_status_flg": "10", "last_update_dttm": at("2024-12-29T12:00")}])
     s.load(
         "ccb_sa_rs_hist",
         rows(
@@ -452,3 +466,33 @@ def test_usage_goes_out_for_the_points_the_crm_has_and_the_rest_is_counted(world
         ("usage_day|MDM|UD|P-NOBODY|delivered|usage_day.orphan|service_point_key", "P-NOBODY", "usage_day.orphan",
          "kWh", 3, date(2026, 3, 5), date(2026, 3, 7)),
     ]  # fmt: skip
+
+
+def test_who_a_party_was_includes_the_name_it_had(world: Scratch) -> None:
+    """Names are rows with changes of their own; an alternate name changes nothing."""
+    sql = """select valid_from, valid_to, party_name, language_code, is_current
+             from marts.hist_party where native_id = '0000000011' order by 1"""
+    named = at("2025-08-01T14:00")
+    assert tuples(world, sql) == [
+        (at("2025-07-01T14:00"), named, None, "es", False),
+        (named, NOW, "Ada Oldname", "es", False),
+        (NOW, None, "Ada Testperson", "en", True),
+    ]
+
+
+def test_what_an_agreement_and_an_install_were_known_to_be(world: Scratch) -> None:
+    sql = """select valid_from, valid_to, billing_account_key, agreement_status, start_date, end_date
+             from marts.hist_service_agreement where native_id = 'S-ADA' order by 1"""
+    known, account, start = at("2024-12-29T12:00"), "CCB|ACCT|0000000031", date(2025, 1, 1)
+    assert tuples(world, sql) == [
+        (known, NOW, account, "pending", start, None),
+        (NOW, None, account, "active", start, None),
+    ]
+    assert tuples(world, "select * from marts.hist_service_agreement where native_id = 'S-DEP'") == []
+    sql = """select valid_from, valid_to, device_key, service_point_key, install_date, removal_date
+             from marts.hist_device_install where native_id = 'H1' order by 1"""
+    install = ("CCB|MTR|M1", "CCB|SP|P-POWER", date(2024, 1, 1))
+    assert tuples(world, sql) == [
+        (at("2024-01-02T12:00"), NOW, *install, None),
+        (NOW, None, *install, date(2026, 1, 31)),
+    ]

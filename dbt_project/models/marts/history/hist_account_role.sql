@@ -1,5 +1,5 @@
 with periods as (
-    {{ history_rows('account_roles', systems=['ccb']) | indent(4) }}
+    {{ history_rows('account_roles') | indent(4) }}
 ),
 
 final as (

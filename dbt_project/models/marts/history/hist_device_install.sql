@@ -1,5 +1,5 @@
 with periods as (
-    {{ history_rows('device_installs', systems=['ccb']) | indent(4) }}
+    {{ history_rows('device_installs') | indent(4) }}
 ),
 
 final as (

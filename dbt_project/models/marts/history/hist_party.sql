@@ -1,5 +1,5 @@
 with periods as (
-    {{ history_rows('parties', systems=['ccb']) | indent(4) }}
+    {{ history_rows('parties') | indent(4) }}
 ),
 
 final as (

@@ -1,5 +1,5 @@
 with periods as (
-    {{ history_rows('service_agreements', systems=['ccb']) | indent(4) }}
+    {{ history_rows('service_agreements') | indent(4) }}
 ),
 
 final as (
