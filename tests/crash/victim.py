@@ -10,7 +10,7 @@ import multiprocessing
 import os
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -23,16 +23,20 @@ _context = multiprocessing.get_context("forkserver")
 _context.set_forkserver_preload(["nightwatt.stages", "nightwatt.simulator", "dbt.cli.main"])
 
 
-def run(home: Path, stage: str, kill_at: int | None = None) -> int:
+def run(
+    home: Path, stage: str, kill_at: int | None = None, feeds: Sequence[str] = FEEDS, catalog: Path | None = None
+) -> int:
     """Run a stage in another process and return how many kill points it passed; 0 if it was killed.
 
     Args:
         home: the home.
         stage: arrive, load, merge, build or publish.
         kill_at: number of the kill point, from 1, at which the process kills itself.
+        feeds: what arrives and is loaded.
+        catalog: another catalog than the packaged one.
     """
     passed = _context.Queue()
-    process = _context.Process(target=_victim, args=(home, stage, kill_at, passed))
+    process = _context.Process(target=_victim, args=(home, stage, kill_at, passed, feeds, catalog))
     process.start()
     process.join(300)
     if process.exitcode == -signal.SIGKILL:
@@ -41,7 +45,9 @@ def run(home: Path, stage: str, kill_at: int | None = None) -> int:
     return int(passed.get(timeout=10))
 
 
-def _victim(home: Path, stage: str, kill_at: int | None, passed: Any) -> None:
+def _victim(
+    home: Path, stage: str, kill_at: int | None, passed: Any, feeds: Sequence[str], catalog: Path | None
+) -> None:
     count = 0
 
     def watch(event: str, arguments: tuple[Any, ...]) -> None:
@@ -53,7 +59,7 @@ def _victim(home: Path, stage: str, kill_at: int | None, passed: Any) -> None:
             os.kill(os.getpid(), signal.SIGKILL)
 
     sys.addaudithook(watch)
-    do(home, stage)
+    do(home, stage, feeds, catalog)
     passed.put(count)
 
 
@@ -67,16 +73,18 @@ def _is_kill_point(event: str, arguments: tuple[Any, ...], home: str) -> bool:
     return False
 
 
-def do(home: Path, stage: str) -> None:
+def do(home: Path, stage: str, feeds: Sequence[str] = FEEDS, catalog: Path | None = None) -> None:
     """Run a stage as a DAG would, for the feeds of the test."""
     from nightwatt import stages
     from nightwatt.settings import Settings
     from nightwatt.stages import Platform
 
-    with Platform.open("test", Settings(home=home, threads=1), clock=lambda: AT) as platform:
+    systems = tuple(sorted({feed.partition("_")[0] for feed in feeds}))
+    settings = Settings(home=home, threads=1, catalog=catalog, systems=systems)
+    with Platform.open("test", settings, clock=lambda: AT) as platform:
         steps: dict[str, Callable[[], Any]] = {
-            "arrive": lambda: [stages.arrive(platform, feed) for feed in FEEDS],
-            "load": lambda: [stages.load(platform, feed, NIGHT) for feed in FEEDS],
+            "arrive": lambda: [stages.arrive(platform, feed) for feed in feeds],
+            "load": lambda: [stages.load(platform, feed, NIGHT) for feed in feeds],
             "merge": lambda: stages.merge_reads(platform),
             "build": lambda: stages.build(platform, "usage", NIGHT),
             "publish": lambda: stages.publish(platform, "usage", NIGHT),

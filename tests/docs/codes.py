@@ -31,10 +31,24 @@ NO_CODES = {
 """Texts of the same shape that are names of steps (tests end the process there), files or columns."""
 
 
+CANONICAL = REPOSITORY / "dbt_project" / "models" / "intermediate" / "canonical"
+"""The models that say what is wrong with a row of the customer picture."""
+
+USAGE_FINDINGS = {f"usage_{of}.{what}" for of in ("day", "month") for what in ("orphan", "duplicate_key")}
+"""Put together in crm_usage_quarantine."""
+
+
 def codes() -> set[str]:
     """Return every code of the repository."""
     found = {code for path in _files() for code in codes_in(path.read_text("utf-8"))}
-    return found | set(RULES) | {f"deadline.{state}" for state in State if Verdict(state, "").is_bad}
+    found |= {code for path in CANONICAL.glob("*.sql") for code in codes_in_sql(path.read_text("utf-8"))}
+    return found | USAGE_FINDINGS | set(RULES) | {f"deadline.{state}" for state in State if Verdict(state, "").is_bad}
+
+
+def codes_in_sql(source: str) -> set[str]:
+    """Return the codes of a model's faults, and that of codes no list knows where it names its entity."""
+    given = set(re.findall(r"'code': '([a-z_]+\.[a-z_]+)'", source))
+    return given | {f"{entity}.unknown_code" for entity in re.findall(r"\bentity='([a-z_]+)'", source)}
 
 
 def suspects() -> set[str]:

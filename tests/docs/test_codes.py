@@ -69,6 +69,15 @@ logger.error("failed", code=known.code if known else "task.eight")
     }  # fmt: skip
 
 
+def test_the_scan_finds_the_faults_of_models() -> None:
+    source = """{{ faults([
+        {'when': "a is null", 'code': 'bill.orphan', 'field': 'a', 'detail': 'bills.a'},
+        {'when': 'b', 'code': 'bill.required_missing', 'field': 'b'}
+    ], entity='bill') }}"""
+
+    assert codes.codes_in_sql(source) == {"bill.orphan", "bill.required_missing", "bill.unknown_code"}
+
+
 def test_nothing_that_looks_like_a_code_is_overlooked() -> None:
     assert codes.suspects() == set(), "a new code that the scan does not see, or a new text for NO_CODES"
 

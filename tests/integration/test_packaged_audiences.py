@@ -129,13 +129,17 @@ def test_customer_service_sees_bills_and_no_other_money(night: Night) -> None:
             "select table_name || '.' || column_name from information_schema.columns "
             "where column_name like '%_usd' order by 1"
         ).fetchall()
-        assert money == [("crm_bill.amount_due_usd",), ("crm_bill.current_charges_usd",)]
+        assert money == [
+            ("crm_bill.amount_due_usd",),
+            ("crm_bill.current_charges_usd",),
+            ("crm_bill_service.amount_usd",),
+        ]
         assert con.execute("select count(*) > 100 from crm_bill where current_charges_usd > 0").fetchone() == (True,)
 
 
 def test_field_has_no_trace_of_billing(night: Night) -> None:
     theirs = night.of("field")
-    for table in ("crm_billing_account", "crm_bill", "crm_payment", "crm_service_agreement"):
+    for table in ("crm_billing_account", "crm_bill", "crm_bill_service", "crm_payment", "crm_service_agreement"):
         ids = night.ids(f"select native_id from {table}")
         assert ids
         assert not [i for i in ids if i in theirs], table

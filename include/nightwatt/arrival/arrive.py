@@ -25,7 +25,8 @@ from nightwatt.arrival.survey import Candidate, shown
 from nightwatt.arrival.transport import ChangedMeanwhile, Transport
 from nightwatt.arrival.wholeness import NotYet, Whole, confirm
 from nightwatt.calendar import business_date as business_date_of
-from nightwatt.contracts.feed import Feed
+from nightwatt.contracts.feed import DoneMarker, Feed, Manifest
+from nightwatt.contracts.formats import IdocFormat
 from nightwatt.contracts.names import example_name, match_name
 from nightwatt.errors import TerminalError, TransientError
 from nightwatt.ledger import Ledger, receipts
@@ -247,7 +248,8 @@ class _Visit:
         try:
             self.transport.fetch(judged.candidate.entry, copy)
             # The copy is private: what is hashed here is what lies in the archive afterwards.
-            return examine(copy, form.compression, Limits.of(self.settings), form.encoding)
+            limits = Limits.of(self.settings)
+            return examine(copy, form.compression, limits, form.encoding, may_be_empty=_may_be_empty(self.feed))
         except (TerminalError, TransientError) as e:
             return e
 
@@ -307,6 +309,13 @@ class _Visit:
             if fault
             else None,
         )
+
+
+def _may_be_empty(feed: Feed) -> bool:
+    """Whether a file without a byte can mean that there was nothing to send: it has no header, and the sender has
+    said that it is finished.
+    """
+    return isinstance(feed.format, IdocFormat) and isinstance(feed.arrival.wholeness, DoneMarker | Manifest)
 
 
 def _needs_cleaning(examined: Examination) -> bool | None:

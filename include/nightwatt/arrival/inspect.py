@@ -88,15 +88,19 @@ def inspect(path: Path, compression: str, limits: Limits, encoding: str = "utf-8
     return examination.found
 
 
-def examine(path: Path, compression: str, limits: Limits, encoding: str = "utf-8") -> Examination:
+def examine(
+    path: Path, compression: str, limits: Limits, encoding: str = "utf-8", *, may_be_empty: bool = False
+) -> Examination:
     """Inspect a file, giving size and hash even of one that cannot be read.
+
+    `may_be_empty` is for files that have no header, and of which something else says that they are finished.
 
     The hash is taken in a thread beside the unpacking, which both release the interpreter's lock.
     """
     with ThreadPoolExecutor(1) as beside:
         hashing = beside.submit(_hash, path)
         try:
-            counts: _Counts | TerminalError = _read_through(path, compression, limits, encoding)
+            counts: _Counts | TerminalError = _read_through(path, compression, limits, encoding, may_be_empty)
         except TerminalError as e:
             counts = e
         size, sha256 = hashing.result()
@@ -137,11 +141,13 @@ class _Counts:
         )
 
 
-def _read_through(path: Path, compression: str, limits: Limits, encoding: str) -> _Counts:
+def _read_through(path: Path, compression: str, limits: Limits, encoding: str, may_be_empty: bool) -> _Counts:
     size = path.stat().st_size
-    if size == 0:
-        raise _empty("has no bytes")
     counts = _Counts(LineScan(limits.max_line_bytes))
+    if size == 0:
+        if may_be_empty and compression == "plain":
+            return counts
+        raise _empty("has no bytes")
     chunks = _within(unpack(path, compression), size, limits, counts)
     if is_recoded(encoding):
         chunks = _as_utf8(chunks, encoding)
@@ -154,6 +160,8 @@ def _read_through(path: Path, compression: str, limits: Limits, encoding: str) -
             f"line {e.line} is longer than {limits.max_line_bytes:,} bytes",
             "ask the sender for a file with line ends; raise NIGHTWATT_MAX_LINE_BYTES if such lines are agreed",
         ) from None
+    if may_be_empty and not counts.unpacked:
+        return counts
     if counts.unpacked <= len(_BOMS.get(_bom(counts.head) or "", b"")):
         raise _empty("unpacks to nothing" if compression != "plain" else "holds only a byte order mark")
     _check_encoding(counts.head, encoding)

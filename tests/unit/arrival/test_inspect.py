@@ -16,6 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nightwatt.arrival import Limits, inspect
+from nightwatt.arrival.inspect import examine
 from nightwatt.arrival.scan import LineScan, LineTooLong
 from nightwatt.errors import TerminalError
 
@@ -226,3 +227,22 @@ def test_narrow_text_is_refused_where_the_contract_says_utf_16_le(tmp_path: Path
 
 def test_the_mark_of_utf_8_is_no_fault(tmp_path: Path) -> None:
     assert inspect(write(tmp_path, b"\xef\xbb\xbf" + TEXT), "plain", LIMITS).bom == "utf-8"
+
+
+@pytest.mark.parametrize(("compression", "content"), [("plain", b""), ("gz", gzip.compress(b""))])
+def test_a_file_without_a_header_may_be_empty_where_the_sender_says_it_is_finished(
+    tmp_path: Path, compression: str, content: bytes
+) -> None:
+    path = write(tmp_path, content)
+    found = examine(path, compression, LIMITS, may_be_empty=True).found
+    assert found is not None
+    assert (found.line_count, found.unpacked_bytes) == (0, 0)
+    refused = examine(path, compression, LIMITS).fault
+    assert refused is not None
+    assert refused.code == "file.empty"
+
+
+def test_a_packed_file_without_a_byte_is_no_packed_file(tmp_path: Path) -> None:
+    refused = examine(write(tmp_path, b""), "gz", LIMITS, may_be_empty=True).fault
+    assert refused is not None
+    assert refused.code == "file.empty"

@@ -301,6 +301,15 @@ def test_lines_that_are_no_text_keep_their_numbers(bench: Bench) -> None:
     assert (result.rows_in, result.rows_kept, result.rows_ignored) == (6, 2, 2)
 
 
+def test_line_numbers_hold_behind_many_lines_that_are_no_text(bench: Bench) -> None:
+    bad = [Partner(f"{n:010d}", "B\u00f8b" if n % 2 else "Bob") for n in range(300)]
+    content = text_of(idoc(1, [*bad, NEVER])).encode("latin-1")
+    result = bench.load(partners(), content)
+    found = [(r.line, r.code) for r in bench.rejects(partners(), result)]
+    assert found == [*((n + 2, "row.bad_encoding") for n in range(1, 300, 2)), (302, "row.bad_date")]
+    assert (result.rows_in, result.rows_kept) == (302, 150)
+
+
 def test_other_encodings_are_read_when_the_contract_names_them(bench: Bench) -> None:
     feed = partners(form="  encoding: latin-1\n")
     bench.load(feed, text_of(idoc(1, [Partner("0000000001", "Zoë")])).encode("latin-1"))
