@@ -5,8 +5,8 @@ Not here: the rows (`isu`). There is no standard IDoc for accounts or bills: typ
 `ZISU_<TABLE>01` of message type `ZISU_<TABLE>`, with one segment `Z1<TABLE>` a row.
 
 A record is a line, padded to its full width: 524 characters of EDI_DC40, 1063 of EDI_DD40. Up to fifty rows share an
-IDoc. A number (DOCNUM) says the night, the table and which of its IDocs it is, so none is ever given twice. No broken
-records are planted here.
+IDoc; where nothing changed, one without segments says so. A number (DOCNUM) says the night, the table and which of its
+IDocs it is, so none is ever given twice. No broken records are planted here.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ _CONTROL: Fields = (
 def write_isu_idocs(
     utility: Utility, night: date, folder: Path, *, first_night: bool, chunk: int = CHUNK
 ) -> list[FileSummary]:
-    """Write a night's IDoc files, each followed by its done-marker; where nothing changed a file has no IDoc."""
+    """Write a night's IDoc files, each followed by its done-marker."""
     names = {table: f"isu_{table}_{night:%Y%m%d}.idoc" for table in ISU_SEGMENTS}
     for name in names.values():
         remove_old(folder, f"{name}.done", name)
@@ -109,8 +109,8 @@ class _IdocFile:
         self._waiting = self._waiting[whole:]
 
     def finish(self) -> None:
-        """Write the last IDoc, which may be a short one."""
-        if len(self._waiting):
+        """Write the last IDoc, which may be a short one; an empty one where it is the only one."""
+        if len(self._waiting) or self._count == 0:
             self._write(self._waiting)
 
     def _write(self, segments: pl.Series) -> None:

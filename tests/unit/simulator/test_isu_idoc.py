@@ -75,6 +75,7 @@ def test_records_have_their_full_width_and_say_what_they_are(folder: Path, table
 
 def test_idocs_are_numbered_once_and_hold_up_to_fifty_segments_from_one_on(folder: Path) -> None:
     numbers: list[str] = []
+    empty = 0
     for night in (NIGHT, NIGHT + timedelta(days=1)):
         for table in ISU_SEGMENTS:
             segments: dict[str, list[int]] = {}
@@ -85,9 +86,11 @@ def test_idocs_are_numbered_once_and_hold_up_to_fifty_segments_from_one_on(folde
                 else:
                     segments[line[33:49]].append(int(line[49:55]))
             assert all(found == list(range(1, len(found) + 1)) for found in segments.values())
-            assert all(1 <= len(found) <= 50 for found in segments.values())
+            assert all(1 <= len(found) <= 50 for found in segments.values()) or segments == {numbers[-1]: []}
+            empty += segments == {numbers[-1]: []}
             assert sum(len(found) < 50 for found in segments.values()) <= 1, "only the last one is short"
     assert len(set(numbers)) == len(numbers) > 10
+    assert empty > 0, "a quiet night says so"
     assert all(len(number) == 16 and number.isdigit() for number in numbers)
 
 
