@@ -25,8 +25,7 @@ units as (
         on items.service_point_key = points.service_point_key
     where
         agreements.agreement_status in ('active', 'suspended')
-        and items.start_date <= {{ as_of() }}
-        and coalesce(items.end_date > {{ as_of() }}, true)
+        and {{ is_linked_today('items') }}
     group by agreements.billing_account_key
 ),
 

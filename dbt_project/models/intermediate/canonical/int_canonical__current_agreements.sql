@@ -20,8 +20,7 @@ final as (
         on items.service_agreement_key = agreements.service_agreement_key
     where
         agreements.agreement_status in ('active', 'suspended')
-        and items.start_date <= {{ as_of() }}
-        and coalesce(items.end_date > {{ as_of() }}, true)
+        and {{ is_linked_today('items') }}
     qualify row_number() over (
         partition by items.service_point_key
         order by

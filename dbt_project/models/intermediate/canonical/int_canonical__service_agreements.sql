@@ -34,7 +34,9 @@ live_links as (
         agreements.service_agreement_key,
         coalesce(items.use_percent, 100) as use_percent,
         greatest(items.start_date, agreements.start_date) as from_date,
-        coalesce(least(items.end_date, agreements.end_date), date '9999-12-31') as to_date
+        coalesce(
+            least({{ first_day_after('items') }}, {{ first_day_after('agreements') }}), date '9999-12-31'
+        ) as to_date
     from items
     inner join agreements
         on items.service_agreement_key = agreements.service_agreement_key
