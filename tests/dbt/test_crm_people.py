@@ -136,7 +136,7 @@ def _people(s: Scratch) -> None:
         "ccb_prem",
         rows(
             {"prem_id": HOUSE, "address1": "1 Invented Way  ", "address2": "    ", "postal": "00501"},
-            {"prem_id": OTHER_HOUSE, "address1": "2 Invented Way", "city": "Nowhere"},
+            {"prem_id": OTHER_HOUSE, "address1": "2 Invented Way", "city": "Nowhere", "country": "USA"},
         ),
     )
 
@@ -354,11 +354,11 @@ def test_life_support_is_true_or_not_known_and_never_false(world: Scratch) -> No
 
 def test_mail_goes_where_the_first_live_account_sends_it(world: Scratch) -> None:
     """Ada's home is her only account: of those she shares with another main customer none is hers."""
-    columns = "native_id, mailing_street, mailing_unit, mailing_city, mailing_postal_code"
+    columns = "native_id, mailing_street, mailing_unit, mailing_city, mailing_postal_code, mailing_country"
     assert listed(world, columns, "crm_party", "source_system = 'CCB'") == [
-        (ADA, "2 Invented Way", None, "Nowhere", None),
-        (BEN, None, None, None, None),
-        (WORKS, "1 Invented Way", None, None, "00501"),
+        (ADA, "2 Invented Way", None, "Nowhere", None, "US"),
+        (BEN, None, None, None, None, None),
+        (WORKS, "1 Invented Way", None, None, "00501", None),
     ]
 
 
@@ -455,9 +455,9 @@ def test_mistake_08_bill_amount_is_frozen_bs_bx_by_parent(world: Scratch) -> Non
     """B1 is 60 + 40 - 40 + 35.25 + 100; by the bill they were printed on it would be 60 + 40 + 100 + a fee."""
     columns = "native_id, current_charges_usd, bill_status, is_estimated, is_rebill, period_start_date, period_end_date"
     assert listed(world, columns, "crm_bill") == [
-        ("B1", Decimal("195.25"), "issued", True, True, date(2026, 1, 5), date(2026, 2, 5)),
-        ("B2", Decimal("50.00"), "issued", False, False, date(2026, 2, 5), date(2026, 3, 5)),
-        ("BACK", Decimal("0.00"), "reversed", False, False, date(2026, 1, 5), date(2026, 2, 5)),
+        ("B1", Decimal("195.25"), "issued", True, True, date(2026, 1, 5), date(2026, 2, 4)),
+        ("B2", Decimal("50.00"), "issued", False, False, date(2026, 2, 5), date(2026, 3, 4)),
+        ("BACK", Decimal("0.00"), "reversed", False, False, date(2026, 1, 5), date(2026, 2, 4)),
     ]
 
 

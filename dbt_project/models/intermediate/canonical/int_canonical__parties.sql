@@ -94,7 +94,7 @@ final as (
                 'field': 'mobile',
                 'blocks': false
             }
-        ], entity='party', warns=['contact_route']) }} as faults
+        ], entity='party', warns=['contact_route', 'mailing_country']) }} as faults
     from checked
 )
 

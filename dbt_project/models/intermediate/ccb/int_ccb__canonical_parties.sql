@@ -26,6 +26,10 @@ life_support_codes as (
     select * from {{ ref('ccb_life_support_codes') }}
 ),
 
+countries as (
+    select * from {{ ref('ccb_countries') }}
+),
+
 contact_details as (
     select * from {{ ref('int_ccb__person_contact_details') }}
 ),
@@ -113,7 +117,7 @@ final as (
         premises.city_name as mailing_city,
         premises.state_code as mailing_state,
         premises.postal_code as mailing_postal_code,
-        premises.country_code as mailing_country,
+        countries.country as mailing_country,
 
         false as is_archived,
 
@@ -126,7 +130,8 @@ final as (
                 'field': 'has_life_support',
                 'code': 'named.life_support_code',
                 'meaning': 'life_support_codes.life_support'
-            }
+            },
+            {'field': 'mailing_country', 'code': 'premises.country_code', 'meaning': 'countries.country'}
         ]) }} || coalesce(contact_details.unknown_codes, []) as unknown_codes
     from named
     left join languages
@@ -139,6 +144,8 @@ final as (
         on named.person_id = mailing_premises.person_id
     left join premises
         on mailing_premises.mailing_premise_id = premises.premise_id
+    left join countries
+        on premises.country_code = countries.country_code
 )
 
 select * from final

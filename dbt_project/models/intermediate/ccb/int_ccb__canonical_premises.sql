@@ -13,6 +13,10 @@ premise_types as (
     select * from {{ ref('ccb_premise_types') }}
 ),
 
+countries as (
+    select * from {{ ref('ccb_countries') }}
+),
+
 time_zones as (
     select * from {{ ref('ccb_time_zones') }}
 ),
@@ -69,7 +73,7 @@ final as (
         premises.city_name as city,
         premises.state_code as state,
         premises.postal_code,
-        premises.country_code as country,
+        countries.country,
         places.latitude,
         places.longitude,
         time_zones.time_zone,
@@ -78,6 +82,7 @@ final as (
         greatest(premises._load_sequence, places._load_sequence) as through_sequence,
         {{ unknown_codes([
             {'field': 'premise_type', 'code': 'premises.premise_type_code', 'meaning': 'premise_types.premise_type'},
+            {'field': 'country', 'code': 'premises.country_code', 'meaning': 'countries.country'},
             {'field': 'time_zone', 'code': 'premises.time_zone_code', 'meaning': 'time_zones.time_zone'}
         ]) }} as unknown_codes
     from premises
@@ -87,6 +92,8 @@ final as (
         on premises.premise_type_code = premise_types.premise_type_code
     left join time_zones
         on premises.time_zone_code = time_zones.time_zone_code
+    left join countries
+        on premises.country_code = countries.country_code
     left join places
         on premises.premise_id = places.premise_id
 )
