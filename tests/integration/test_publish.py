@@ -181,6 +181,15 @@ def test_refuses_what_readers_could_not_trust(settings: Settings, ledger: Ledger
             publish("usage", NIGHT, USAGE, settings, ledger)
 
 
+def test_a_list_of_what_is_wrong_may_be_empty_in_a_night(settings: Settings, ledger: Ledger) -> None:
+    wrong = [replace(table, max_shrink_pct=100) for table in USAGE if table.name == "fct_usage_daily"]
+    made_by_hand(settings, 7, TWO_MONTHS)
+    publish("usage", NIGHT, wrong, settings, ledger)
+    made_by_hand(settings, 8, "select 'S', '2026-01-01', 1 where false")
+    assert publish("usage", NIGHT, wrong, settings, ledger).is_new
+    assert seen(settings, "select count(*) from fct_usage_daily") == [(0,)]
+
+
 def test_refuses_to_lose_a_table(settings: Settings, ledger: Ledger) -> None:
     made_by_hand(settings, 7, TWO_MONTHS)
     publish("usage", NIGHT, USAGE, settings, ledger)

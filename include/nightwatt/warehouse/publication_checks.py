@@ -25,6 +25,9 @@ DAILY_TABLE = "fct_usage_daily"
 RECONCILED_DAYS = 3
 """How many of the days touched last are added up again from the reads."""
 
+MAY_BE_EMPTY_PCT = 100
+"""The shrink limit of a table whose every row may go from one night to the next."""
+
 TOLERANCE_PCT = Decimal("0.05")
 """How far source and publication may lie apart, in percent of the source, before readers keep the night before."""
 
@@ -68,7 +71,9 @@ def _check_view(con: duckdb.DuckDBPyConnection, name: str, table: TableEntry) ->
 def check_against_previous(
     version: Version, previous: Version | None, shrink_limits: Mapping[str, float]
 ) -> Iterator[CheckResult]:
-    """No table is gone, is newly empty, or shrank by more than its limit (in percent)."""
+    """No table is gone, is newly empty, or shrank by more than its limit (in percent); one whose limit is 100 may be
+    empty: a list of what is wrong, for one.
+    """
     for name, before in sorted(previous.tables.items() if previous else ()):
         now = version.tables.get(name)
         evidence = {"before": before.rows, "now": now.rows if now else None}
@@ -77,7 +82,7 @@ def check_against_previous(
                 "publish.table_gone", name, False, True,
                 f"{name} was published before and is no longer among the tables to publish", evidence,
             )  # fmt: skip
-        elif before.rows and not now.rows:
+        elif before.rows and not now.rows and shrink_limits.get(name, 0) < MAY_BE_EMPTY_PCT:
             yield CheckResult(
                 "publish.empty", name, False, True, f"{name} is empty; it had {before.rows} rows", evidence
             )

@@ -37,7 +37,7 @@ class PublishedTable:
     primary_key: tuple[str, ...] = ()
     partition_by: str | None = None
     description: str = ""
-    max_shrink_pct: float | None = None  # the publication's own limit otherwise
+    max_shrink_pct: float | None = None  # the publication's own limit otherwise; 100: it may even be empty
 
 
 def published_tables(settings: Settings, domain: str, manifest: Path | None = None) -> list[PublishedTable]:
