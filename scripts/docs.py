@@ -11,7 +11,7 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from docs_pages import cli, contracts, tables
+from docs_pages import cli, contracts, mapping, tables
 from docs_pages import settings as settings_pages
 
 from nightwatt.settings import PROJECT_ROOT, Settings
@@ -26,6 +26,7 @@ def pages() -> dict[str, str]:
         "reference/cli.md": cli.cli_page(),
         "reference/settings.md": settings_pages.settings_page(),
         "reference/tables.md": tables.tables_page(PROJECT_ROOT / "dbt_project"),
+        "reference/customer_mapping.md": mapping.mapping_page(PROJECT_ROOT / "dbt_project"),
         "reference/contract_feed.md": contracts.feed_page(),
         "reference/contract_delivery.md": contracts.delivery_page(),
         "reference/contract_audience.md": contracts.audience_page(),

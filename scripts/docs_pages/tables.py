@@ -22,6 +22,7 @@ DOMAINS = {
     "billing": "billing",
     "crm": "billing",
     "history": "billing",
+    "reconciliation": "billing",
     "usage": "usage",
     "operations": "every publication",
 }
