@@ -264,7 +264,7 @@ def test_mistake_09_active_is_20_30_50(world: Scratch) -> None:
     sql = """select native_id, agreement_status, status_reason, status_change_date, activation_date
              from marts.crm_service_agreement where native_id in ('S-ADA', 'S-GAS', 'S-LEAVE', 'S-BEN', 'S-NEXT')
              order by 1"""
-    begun, ended = date(2025, 1, 1), date(2025, 1, 1)
+    begun, ended = date(2025, 1, 1), date(2024, 12, 31)  # END_DT, 1 January, is the day after the last
     assert tuples(world, sql) == [
         ("S-ADA", "active", "move_in", begun, begun),
         ("S-BEN", "ended", "move_out", ended, date(2023, 1, 1)),
@@ -281,7 +281,7 @@ def test_mistake_10_agreement_points_are_effective_dated(world: Scratch) -> None
     begun = date(2025, 1, 1)
     assert tuples(world, sql) == [
         ("L-ADA", "CCB|SA|S-ADA", begun, None, Decimal(100), "additive"),
-        ("L-BEN", "CCB|SA|S-BEN", date(2023, 1, 1), begun, Decimal(100), "additive"),
+        ("L-BEN", "CCB|SA|S-BEN", date(2023, 1, 1), date(2024, 12, 31), Decimal(100), "additive"),
     ]
     assert len(tuples(world, "select * from marts.crm_service_point where native_id = 'P-POWER'")) == 1
 

@@ -34,9 +34,7 @@ live_links as (
         agreements.service_agreement_key,
         coalesce(items.use_percent, 100) as use_percent,
         greatest(items.start_date, agreements.start_date) as from_date,
-        coalesce(
-            least({{ first_day_after('items') }}, {{ first_day_after('agreements') }}), date '9999-12-31'
-        ) as to_date
+        coalesce(least(items.end_date, agreements.end_date), date '9999-12-31') as to_date
     from items
     inner join agreements
         on items.service_agreement_key = agreements.service_agreement_key
@@ -54,8 +52,8 @@ overlapping as (
             these.service_point_key = those.service_point_key
             and these.commodity = those.commodity
             and these.service_agreement_key <> those.service_agreement_key
-            and these.from_date < those.to_date
-            and these.to_date > those.from_date
+            and these.from_date <= those.to_date
+            and these.to_date >= those.from_date
             and these.use_percent + those.use_percent > 100
     group by these.service_agreement_key
 ),

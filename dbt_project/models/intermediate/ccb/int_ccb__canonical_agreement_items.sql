@@ -27,7 +27,8 @@ final as (
         canonical_agreements.product_key,
 
         {{ local_date('links.started_at') }} as start_date,
-        {{ local_date('links.stopped_at') }} as end_date,
+        -- stopped at midnight: the day before was the last
+        {{ local_date("links.stopped_at - interval 1 microsecond") }} as end_date,
         links.usage_pct::decimal(5, 2) as use_percent,
         signs.usage_sign,
 

@@ -126,7 +126,7 @@ final as (
         (period_end_date - period_start_date + {{ var('ccb_end_date_is_billed') }})::integer as days,
         amount::decimal(18, 2) as amount_usd,
         period_start_date,
-        {{ last_billed_day('period_start_date', 'period_end_date') }} as period_end_date,
+        {{ last_day_of('period_start_date', 'period_end_date') }} as period_end_date,
         is_estimated,
 
         last_updated_at,

@@ -129,8 +129,7 @@ final as (
         bills.bill_date,
         bills.due_date,
         segments_of_bill.period_start_date,
-        {{ last_billed_day('segments_of_bill.period_start_date', 'segments_of_bill.period_end_date') }}
-            as period_end_date,
+        {{ last_day_of('segments_of_bill.period_start_date', 'segments_of_bill.period_end_date') }} as period_end_date,
 
         -- no transaction: nothing is charged; whether that can be is for the bill's services to say
         coalesce(charges.current_charges, 0)::decimal(18, 2) as current_charges_usd,

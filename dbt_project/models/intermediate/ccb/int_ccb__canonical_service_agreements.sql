@@ -87,11 +87,12 @@ final as (
         coalesce(stop_reason, start_reason) as status_reason,
         case
             when status in ('active', 'suspended') then start_date
-            when status = 'ended' then end_date
+            when status = 'ended' then {{ last_day_of('start_date', 'end_date') }}
         end as status_change_date,
 
         start_date,
-        end_date,
+        -- one that was cancelled never ran
+        case when status = 'cancelled' then null else {{ last_day_of('start_date', 'end_date') }} end as end_date,
         case when status in ('active', 'suspended', 'ended') then start_date end as activation_date,
         billing_schedule,
         null::varchar as legacy_number,
