@@ -20,6 +20,8 @@ MARTS = {
     "crm_product", "crm_premise_parent", "crm_premise", "crm_service_point", "crm_device", "crm_service_agreement",
     "crm_agreement_item", "crm_usage_day", "crm_usage_month", "crm_usage_quarantine",
     "hist_party", "hist_account_role", "hist_service_agreement", "hist_device_install",
+    "rpt_billing_reconciliation", "rpt_billing_reconciliation_accounts", "rpt_usage_reconciliation",
+    "rpt_usage_reconciliation_accounts",
 }  # fmt: skip
 
 

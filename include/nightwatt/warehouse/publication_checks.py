@@ -144,16 +144,17 @@ def check_reconciliation(settings: Settings, version: Version, path: Path, domai
         return
     with duck_file.attached(settings, path) as con:
         found = con.execute(
-            "select source_system, entity, measure, source_value, published_value, quarantined_value, variance_pct "
-            f"from {duck.ident(name)} where difference_value <> 0 order by all"
+            "select source_system, entity, measure, source_value, published_value, quarantined_value, "
+            f"difference_value, variance_pct from {duck.ident(name)} where difference_value <> 0 order by all"
         ).fetchall()
-    for system, entity, measure, source, published, quarantined, variance in found:
+    for system, entity, measure, source, published, quarantined, difference, variance in found:
         yield CheckResult(
             "reconcile.rows" if measure == "rows" else "reconcile.amount", f"{system} {entity}", False,
             variance > TOLERANCE_PCT,
             f"{entity} of {system}: the source has {source} ({measure}), published are {published} and quarantined "
-            f"{quarantined}; the difference is {variance:.4f} %, the limit is {TOLERANCE_PCT} %. "
+            f"{quarantined}; account by account {difference} are in neither, {variance:.4f} %; the limit is "
+            f"{TOLERANCE_PCT} %. "
             f"`nightwatt reconcile {domain}` names the accounts",
             {"measure": measure, "source": str(source), "published": str(published), "quarantined": str(quarantined),
-             "variance_pct": str(variance), "limit_pct": str(TOLERANCE_PCT)},
+             "difference": str(difference), "variance_pct": str(variance), "limit_pct": str(TOLERANCE_PCT)},
         )  # fmt: skip

@@ -32,12 +32,8 @@ class Comparison:
     source: Decimal
     published: Decimal
     quarantined: Decimal
+    difference: Decimal  # added up account by account: what one lacks, another's surplus does not make good
     variance_pct: Decimal
-
-    @property
-    def difference(self) -> Decimal:
-        """What the source has and neither side of the platform does."""
-        return self.source - self.published - self.quarantined
 
 
 @dataclass(frozen=True)
@@ -66,8 +62,8 @@ def comparisons(settings: Settings, domain: str) -> list[Comparison]:
     """
     with _warehouse(settings, reconciliation_table(domain), domain) as (con, table):
         rows = con.execute(
-            "select source_system, entity, measure, source_value, published_value, quarantined_value, variance_pct "
-            f"from {table} order by all"
+            "select source_system, entity, measure, source_value, published_value, quarantined_value, "
+            f"difference_value, variance_pct from {table} order by all"
         ).fetchall()
     return [Comparison(*row) for row in rows]
 
@@ -82,6 +78,7 @@ def accounts(settings: Settings, domain: str, entity: str | None, limit: int) ->
         rows = con.execute(
             "select source_system, entity, measure, native_id, source_value, published_value, quarantined_value "
             f"from {table} where entity = coalesce($entity, entity) "
+            "and source_value <> published_value + quarantined_value "
             "order by abs(source_value - published_value - quarantined_value) desc, "
             "source_system, entity, measure, native_id limit $limit",
             {"entity": entity, "limit": limit},

@@ -1,0 +1,1 @@
+{{ reconciliation_totals(ref('rpt_billing_reconciliation_accounts')) }}

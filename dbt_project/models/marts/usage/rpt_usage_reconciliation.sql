@@ -1,0 +1,1 @@
+{{ reconciliation_totals(ref('rpt_usage_reconciliation_accounts')) }}
