@@ -1,0 +1,225 @@
+"""One make-believe utility, told once by CC&B and once by SAP: the CRM gets the same customers from both.
+
+Both systems' extracts go through the same home in one night, so every mart holds each customer twice. A row of one
+system must equal the row of the other, apart from the external id's prefix and what only one of them knows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from nightwatt import stages
+from nightwatt.settings import Settings
+from nightwatt.simulator import Utility, write_night
+from nightwatt.stages import Platform
+from nightwatt.warehouse import published
+
+CUSTOMERS = 150
+NIGHTS = (date(2026, 3, 9), date(2026, 3, 10))
+"""A full extract of each system, then what changed the day after."""
+
+METADATA = {"source_system", "last_updated_at", "through_sequence"}
+"""Says where a row comes from, not what it says."""
+
+
+@dataclass(frozen=True)
+class OneSided:
+    """A column that only one system fills, and why."""
+
+    column: str
+    why: str
+
+
+ONE_SIDED: Mapping[str, tuple[OneSided, ...]] = {
+    "crm_product": (
+        OneSided("product_key", "RS_CD and TARIFTYP are codes of their own"),
+        OneSided("native_id", "RS_CD and TARIFTYP are codes of their own"),
+        OneSided("product_name", "named after the rate code"),
+        OneSided("rate_code", "RS_CD and TARIFTYP are codes of their own"),
+    ),
+    "crm_billing_account": (
+        OneSided("payoff_balance_usd", "TOT_AMT is kept by CC&B only"),
+        OneSided("account_name", "begins with the account's number, whose width differs"),
+        OneSided(
+            "overdue_amount_usd", "credits retire the oldest charge in CC&B, the item they name in SAP; see below"
+        ),
+    ),
+    "crm_premise": (
+        OneSided("parent_premise_key", "SAP has a connection object for every house, CC&B a parent only for buildings"),
+        OneSided("time_zone", "CI_PREM.TIME_ZONE_CD; SAP has none"),
+        OneSided("latitude", "CI_PREM_GEO; SAP leaves positions to the GIS"),
+        OneSided("longitude", "CI_PREM_GEO; SAP leaves positions to the GIS"),
+    ),
+    "crm_service_point": (
+        OneSided("market_id", "EUITRANS.EXT_UI; CC&B keeps it in the MDM"),
+        OneSided("substation_code", "facility levels of CI_SP; SAP leaves the network to the GIS"),
+        OneSided("feeder_code", "facility levels of CI_SP; SAP leaves the network to the GIS"),
+        OneSided("node_code", "facility levels of CI_SP; SAP leaves the network to the GIS"),
+        OneSided("read_instruction", "MR_INSTR_CD of CI_PREM"),
+        OneSided("read_warning", "MR_WARN_CD of CI_PREM"),
+        OneSided("service_point_type_code", "SP_TYPE_CD and ANLART are codes of their own"),
+        OneSided("abolish_date", "CI_SP.ABOLISH_DT; SAP flags a deletion without a date"),
+    ),
+    "crm_device": (
+        OneSided("badge_number", "BADGE_NBR; SAP knows a device by its serial number"),
+        OneSided("device_name", "the badge where there is one"),
+        OneSided("model_code", "CI_MTR.MODEL_CD"),
+        OneSided("register_factor", "ETDZ.ZWFAKT; the classic register is not extracted from CC&B"),
+    ),
+    "crm_service_agreement": (
+        OneSided("product_key", "RS_CD and TARIFTYP are codes of their own, compared below"),
+        OneSided("legacy_number", "EVER.VREFER"),
+        OneSided("status_reason", "STRT_RSN_FLG and STOP_RSN_FLG of CI_SA"),
+    ),
+    "crm_agreement_item": (
+        OneSided("agreement_item_key", "CI_SA_SP has a number of its own; in SAP the contract names its installation"),
+        OneSided("native_id", "CI_SA_SP has a number of its own; in SAP the contract names its installation"),
+        OneSided("product_key", "compared with the agreement's"),
+        OneSided("use_percent", "CI_SA_SP.USE_PCT"),
+        OneSided("usage_sign", "CI_SA_SP.USAGE_FLG"),
+    ),
+    "crm_bill": (OneSided("completed_at", "CI_BILL.COMPLETE_DTTM"),),
+}
+
+MARTS = (
+    "crm_product", "crm_party", "crm_contact", "crm_billing_account", "crm_account_role", "crm_premise",
+    "crm_service_point", "crm_device", "crm_service_agreement", "crm_agreement_item", "crm_bill", "crm_bill_service",
+    "crm_payment",
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module", params=[7])
+def both(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
+    """A home that took in two nights of both systems and published them."""
+    settings = Settings(home=tmp_path_factory.mktemp("both"), systems=("ccb", "isu", "mdm"))
+    utility = Utility(customers=CUSTOMERS, seed=request.param, faults=False)
+    for n, night in enumerate(NIGHTS):
+        write_night(utility, night, settings.inbound, first_night=n == 0, systems=("ccb", "isu"))
+        at = datetime.combine(night, datetime.min.time(), UTC) + timedelta(hours=8)
+        with Platform.open("test", settings, clock=lambda now=at: now) as platform:
+            for feed in platform.catalog.feeds_of("billing"):
+                assert stages.expectation(platform, feed.feed, night).is_ready
+                stages.load(platform, feed.feed, night)
+            stages.build(platform, "billing", night)
+            stages.publish(platform, "billing", night)
+    yield settings
+
+
+def ask(settings: Settings, sql: str) -> list[tuple[Any, ...]]:
+    """Return the published warehouse's answer."""
+    with published(settings) as con:
+        return con.execute(sql).fetchall()
+
+
+def told_by(settings: Settings, mart: str, system: str) -> list[tuple[Any, ...]]:
+    """Return a mart's rows of one system, keys without prefix and leading zeros, in one order."""
+    left_out = METADATA | {c.column for c in ONE_SIDED.get(mart, ())}
+    with published(settings) as con:
+        columns = [r[0] for r in con.execute(f"describe {mart}").fetchall() if r[0] not in left_out]
+        wanted = ", ".join(compared(c) for c in columns)
+        return con.execute(f"select {wanted} from {mart} where source_system = '{system}' order by all").fetchall()
+
+
+def compared(column: str) -> str:
+    """Return the SQL of what is compared of a column."""
+    return plain(column) if column.endswith("_key") or column == "native_id" else column
+
+
+def plain(key: str) -> str:
+    """Return the SQL of a key's native parts: no system, no object, no leading zeros."""
+    parts = f"string_split({key}, '|')" if key == "native_id" else f"string_split({key}, '|')[3:]"
+    return f"array_to_string(list_transform({parts}, lambda part: ltrim(part, '0')), '|')"
+
+
+@pytest.mark.parametrize("mart", MARTS)
+def test_both_systems_tell_the_same(both: Settings, mart: str) -> None:
+    ccb, isu = told_by(both, mart, "CCB"), told_by(both, mart, "ISU")
+
+    assert ccb
+    assert [row for row in ccb if row not in set(isu)] == []
+    assert [row for row in isu if row not in set(ccb)] == []
+    assert len(ccb) == len(isu)
+
+
+def test_both_give_an_agreement_the_same_rate(both: Settings) -> None:
+    """CC&B's rate E-RES-1 is SAP's rate type E_RES_1 of its division; one that was cancelled has none in CC&B."""
+    rates = ask(
+        both,
+        "select ltrim(native_id, '0'), list(distinct replace(string_split(product_key, '|')[-1], '-', '_')), count(*) "
+        "from crm_service_agreement where agreement_status <> 'cancelled' group by 1",
+    )
+    assert rates
+    assert [row for row in rates if len(row[1]) != 1 or row[2] != 2] == []
+
+
+def test_overdue_differs_only_by_what_was_paid_on_newer_bills(both: Settings) -> None:
+    accounts = ask(
+        both,
+        "select c.overdue_amount_usd, s.overdue_amount_usd, coalesce(p.paid, 0) from crm_billing_account c "
+        "join crm_billing_account s on ltrim(c.native_id, '0') = ltrim(s.native_id, '0') "
+        "left join (select billing_account_key, sum(payment_amount_usd) as paid from crm_payment group by 1) p "
+        "on p.billing_account_key = c.billing_account_key "
+        "where c.source_system = 'CCB' and s.source_system = 'ISU'",
+    )
+    differing = [row for row in accounts if row[0] != row[1]]
+    assert any(row[0] == row[1] > 0 for row in accounts)
+    assert len(differing) <= len(accounts) / 20
+    assert [row for row in differing if not row[0] < row[1] <= row[0] + row[2]] == []
+
+
+@pytest.mark.parametrize("mart", sorted(ONE_SIDED))
+def test_what_only_one_system_knows_is_really_there(both: Settings, mart: str) -> None:
+    """A column is left out of the comparison only while the systems differ in it: else the list has grown stale."""
+    for one in ONE_SIDED[mart]:
+        sides = ask(
+            both,
+            f"select source_system, list_sort(list(distinct {one.column}::varchar)) from {mart} "
+            "where source_system <> 'SYS' group by 1 order by 1",
+        )
+        ccb, isu = (values for _, values in sides)
+        assert ccb != isu or ccb == [None], f"{mart}.{one.column}: {one.why}"
+
+
+def test_nothing_of_either_system_is_quarantined(both: Settings) -> None:
+    found = ask(
+        both, "select source_system, entity, finding_code, count(*) from crm_quarantine where is_blocking group by all"
+    )
+    assert found == []
+
+
+def test_every_row_and_dollar_of_both_is_accounted_for(both: Settings) -> None:
+    assert ask(both, "select * from rpt_billing_reconciliation where difference_value <> 0") == []
+    compared = ask(
+        both, "select source_system, count(*), min(source_value) from rpt_billing_reconciliation group by 1 order by 1"
+    )
+    assert [(system, count) for system, count, _ in compared] == [("CCB", 16), ("ISU", 16)]
+
+
+@pytest.mark.parametrize(
+    ("trait", "sql"),
+    [
+        ("a company with several accounts", "select party_key from crm_billing_account "
+         "join crm_party using (party_key) where party_type = 'organisation' group by all having count(*) > 1"),
+        ("a person with several accounts", "select party_key from crm_billing_account "
+         "join crm_party using (party_key) where party_type = 'person' group by all having count(*) > 1"),
+        ("a shared building", "select parent_premise_key from crm_premise where source_system = 'CCB' and "
+         "parent_premise_key is not null group by all having count(*) > 1"),
+        ("an agreement that ended", "select 1 from crm_service_agreement where agreement_status = 'ended'"),
+        ("an agreement yet to begin or begun anew", "select service_point_key from crm_agreement_item group by all "
+         "having count(*) > 1"),
+        ("a meter that was exchanged", "select 1 from crm_device where device_status <> 'installed'"),
+        ("a reversed bill", "select 1 from crm_bill where bill_status = 'reversed'"),
+        ("a corrected bill", "select 1 from crm_bill where is_rebill"),
+        ("a budget bill", "select 1 from crm_billing_account where payoff_balance_usd <> balance_amount_usd"),
+        ("an overdue account", "select 1 from crm_billing_account where overdue_amount_usd > 0"),
+        ("a solar account", "select 1 from crm_billing_account where is_renewables"),
+        ("a joint account", "select 1 from crm_account_role where not is_main"),
+    ],
+)  # fmt: skip
+def test_the_utility_has_what_makes_it_hard(both: Settings, trait: str, sql: str) -> None:
+    assert ask(both, sql), trait
