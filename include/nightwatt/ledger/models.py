@@ -234,7 +234,7 @@ class Answer(Base):
     sending_id: Mapped[int] = mapped_column(ForeignKey("deliveries.id"), primary_key=True, autoincrement=False)
     delivery: Mapped[str] = mapped_column(String(100), index=True)
     object_name: Mapped[str] = mapped_column(String(100))
-    part: Mapped[str] = mapped_column(String(20))  # all, new, known, delete
+    part: Mapped[str] = mapped_column(String(20))  # all, new, known, delete, ask
     rows_path: Mapped[str | None] = mapped_column(Text)  # keys and hashes the file carries, relative to the home
     mapping_sha256: Mapped[str] = mapped_column(String(64))  # of the object's part of the profile
     state: Mapped[str] = mapped_column(String(20))

@@ -237,7 +237,8 @@ class AnswerReader:
             "from _settled join _sent using (external_id) order by own_id"
         )
         kept = write_parquet(con, query, self._store.answer_path(expected))
-        findings = tuple(self._refused_rows(con, answers, settlement)) if settlement.refused else ()
+        # A record asked for and not there is refused: that is the answer.
+        findings = tuple(self._refused_rows(con, answers, settlement)) if settlement.refused and part != "ask" else ()
         return _Reading(answers, AnswerState.ACKNOWLEDGED, settlement, kept, findings)
 
     def _apply(self, con: duckdb.DuckDBPyConnection, read: Sequence[_Reading]) -> None:
@@ -270,14 +271,14 @@ class AnswerReader:
     ) -> tuple[Acknowledged, list[int]]:
         """Return the next version, on disk, and the open files all of whose rows it knows more recently."""
         table = ident("_folded")
-        rows = self._store.fold(con, name, kept, table, forget_before=self._forget_before(name))
-        path = self._store.write(con, name, table)
-        version = self._version(name, max(r.answers.expected.sending.id for r in read), rows)
-        version.path = str(path.relative_to(self._settings.root))
         answered = {r.answers.expected.sending.id for r in read}
         with self._ledger.read() as session:
             waiting = acknowledgements.still_open(session, self._delivery.delivery, name)
         others = [w for w in waiting if w.sending.id not in answered]
+        rows = self._store.fold(con, name, kept, table, forget_before=self._forget_before(name), waiting=others)
+        path = self._store.write(con, name, table)
+        version = self._version(name, max(r.answers.expected.sending.id for r in read), rows)
+        version.path = str(path.relative_to(self._settings.root))
         return version, [w.sending.id for w in others if self._is_superseded(con, w, table)]
 
     def _is_superseded(self, con: duckdb.DuckDBPyConnection, waiting: Expected, state: str) -> bool:
@@ -285,8 +286,10 @@ class AnswerReader:
         if not place.is_file():
             return False
         stamp = text(stamp_of(waiting.sending.file_name))
+        before = self._forget_before(waiting.answer.object_name)
+        counts = f"(dated is null or dated >= {text(before)})" if before else "true"
         found = con.execute(
-            f"select count(*) from read_parquet({text(place)}) as sent where not exists ("
+            f"select count(*) from read_parquet({text(place)}) as sent where {counts} and not exists ("
             f"select 1 from {state} as known where known.external_id = sent.external_id and known.stamp > {stamp})"
         ).fetchone()
         return found == (0,)
@@ -411,11 +414,12 @@ def rebuild(con: duckdb.DuckDBPyConnection, store: StateStore, object_name: str)
     """
     with store.ledger.read() as session:
         known = acknowledgements.answered(session, store.delivery, object_name)
+        waiting = acknowledgements.still_open(session, store.delivery, object_name)
     if not known:
         return None
     paths = [store.settings.root / e.answer.answer_path for e in known if e.answer.answer_path]
     table = ident("_folded")
-    rows = store.fold(con, object_name, paths, table, from_nothing=True)
+    rows = store.fold(con, object_name, paths, table, from_nothing=True, waiting=waiting)
     version = Acknowledged(
         delivery=store.delivery,
         object_name=object_name,

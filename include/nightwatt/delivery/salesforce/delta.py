@@ -200,6 +200,21 @@ class Delta:
         ).fetchall()
         return [Group(*row) for row in found]
 
+    def lost_track_of(self, before: date | None) -> str:
+        """Return the records, as SQL, that may be in the CRM past their window, and under which id nobody knows.
+
+        They were sent and never answered for, and their mart does not have them any more.
+        """
+        if before is None:
+            return "(select * from (values (null, null)) as nothing (external_id, dated) where false)"
+        return (
+            f"(select external_id, dated from {self.table('doubted')} as doubted where dated < {text(before)} "
+            f"and not exists (select 1 from {self.table('rendered')} as rendered "
+            "where rendered.external_id = doubted.external_id) "
+            f"and not exists (select 1 from {self.table('known')} as known "
+            "where known.external_id = doubted.external_id and known.is_there and known.remote_id is not null))"
+        )
+
     def gone(self, before: date | None) -> tuple[int, int, int]:
         """Count what the CRM has and the mart no longer: past its window with and without the CRM's id, and other."""
         past = f"dated < {text(before)}" if before else "false"

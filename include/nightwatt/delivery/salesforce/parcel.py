@@ -122,6 +122,7 @@ class _Batch:
             raise TerminalError("crm.rows_lost", f"{name}: rows are unaccounted for", "nothing was sent; a defect")
         before = _window_start(self.task.business_date, delta.crm_object)
         expired, without_id, vanished = delta.gone(before)
+        asked = self.con.execute(f"select count(*) from {delta.lost_track_of(before)} as lost").fetchone()
         untouched = self._untouched(delta, counts)
         self.counts[name] = {
             "rows": counts.rows + untouched,
@@ -129,6 +130,7 @@ class _Batch:
             "unchanged": counts.unchanged + untouched,
             "held": dict(counts.held),
             "expired": expired,
+            "asked": asked[0] if asked else 0,
         }
         self.left_out |= {f"{name}: {reason}": rows for reason, rows in counts.held.items()}
         self.findings += [*self._held(name, counts), *self._faults(delta)]
@@ -186,18 +188,39 @@ class _Batch:
         self._files(thing, group.part, "upsert", thing.id_header, lines)
 
     def add_expired(self, crm_object: CrmObject) -> None:
-        """Write the files that delete what has left its window; children before their parents."""
+        """Write the files that delete what has left its window, children before their parents, and ask for the rest.
+
+        Deleting takes the CRM's own id. Where the answer that told it was lost, a row that gives nothing but the
+        external id changes nothing in the CRM, and brings the id back; the next delivery deletes by it.
+        """
         before = _window_start(self.task.business_date, crm_object)
-        if before is None or not self.delivery.send_expired or not self.counts[crm_object.name]["expired"]:
+        counts = self.counts[crm_object.name]
+        if before is None or not self.delivery.send_expired:
             return
-        delta = self.deltas[crm_object.name]
+        if counts["asked"]:
+            self._ask(self.deltas[crm_object.name], before)
+        if counts["expired"]:
+            self._delete(self.deltas[crm_object.name], before)
+
+    def _ask(self, delta: Delta, before: date) -> None:
+        thing = delta.crm_object
+        key = next(cell for cell in delta.cells if cell.column.header == thing.id_header)
+        query = (
+            f"select {line_sql([key], self.profile.dialect)} as line, external_id, null::varchar as content_hash, "
+            "null::varchar as remote_id, dated "
+            f"from (select *, external_id as {key.alias}, true as may_be_there from {delta.lost_track_of(before)}) "
+            "order by external_id"
+        )
+        self._files(thing, "ask", "upsert", thing.id_header, Lines(self.con, query, header_line([key.column]), ()))
+
+    def _delete(self, delta: Delta, before: date) -> None:
         query = (
             "select remote_id || chr(10) as line, external_id, null::varchar as content_hash, remote_id, dated "
             f"from {delta.table('known')} as known where is_there and remote_id is not null "
             f"and dated < {text(before)} and not exists (select 1 from {delta.table('rendered')} as rendered "
             "where rendered.external_id = known.external_id) order by remote_id"
         )
-        self._files(crm_object, "delete", "delete", "Id", Lines(self.con, query, "Id", ()))
+        self._files(delta.crm_object, "delete", "delete", "Id", Lines(self.con, query, "Id", ()))
 
     def _files(self, thing: CrmObject, part: str, operation: str, id_header: str, lines: Lines) -> None:
         made = list(write_files(lines, self.delivery.max_file_mb * MEGABYTE, self._next_path(thing.object)))

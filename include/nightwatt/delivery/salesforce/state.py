@@ -71,18 +71,19 @@ class StateStore:
             con: the connection.
             object_name: the object.
             known: quoted name of a table for what is acknowledged or was refused.
-            doubted: quoted name of a table for the keys nobody has answered for since.
+            doubted: quoted name of a table for the keys nobody has answered for since, with the date of each.
         """
         self._load_known(con, object_name, known)
         with self.ledger.read() as session:
             waiting = acknowledgements.still_open(session, self.delivery, object_name)
-        con.execute(f"create or replace temp table {ident('_open_rows')} (external_id varchar, stamp varchar)")
+        con.execute("create or replace temp table _open_rows (external_id varchar, stamp varchar, dated date)")
         for expected in waiting:
             self._load_open(con, expected)
         con.execute(
-            f"create or replace temp table {doubted} as select distinct external_id from _open_rows as sent "
+            f"create or replace temp table {doubted} as "
+            "select external_id, max(dated) as dated from _open_rows as sent "
             f"where not exists (select 1 from {known} as known "
-            "where known.external_id = sent.external_id and known.stamp >= sent.stamp)"
+            "where known.external_id = sent.external_id and known.stamp >= sent.stamp) group by external_id"
         )
 
     def _load_known(self, con: duckdb.DuckDBPyConnection, object_name: str, into: str) -> None:
@@ -96,7 +97,7 @@ class StateStore:
         if path is not None and (self.settings.root / path).is_file():
             stamp = text(stamp_of(expected.sending.file_name))
             con.execute(
-                f"insert into _open_rows select external_id, {stamp} "
+                f"insert into _open_rows select external_id, {stamp}, dated "
                 f"from read_parquet({text(self.settings.root / path)})"
             )
 
@@ -109,6 +110,7 @@ class StateStore:
         *,
         from_nothing: bool = False,
         forget_before: date | None = None,
+        waiting: Sequence[Expected] = (),
     ) -> int:
         """Fold answers into the state that counts, or into none; returns how many rows the result has.
 
@@ -119,6 +121,8 @@ class StateStore:
             into: quoted name of the table to make.
             from_nothing: make the state again from answers alone.
             forget_before: records dated before are the CRM's to remove, and are forgotten.
+            waiting: files nobody has answered for; that a record is gone is kept in mind as long as one of them,
+                older than that, might bring it back into doubt.
         """
         known = ident("_known_before")
         if from_nothing:
@@ -130,8 +134,10 @@ class StateStore:
             con.execute(f"create or replace temp table _no_answers ({ANSWERS})")
             source = "_no_answers"
         kept = f"(joined.dated is null or joined.dated >= {text(forget_before)})" if forget_before else "true"
+        oldest = min((stamp_of(expected.sending.file_name) for expected in waiting), default=None)
+        minded = f"joined.stamp > {text(oldest)}" if oldest else "false"
         statement = (_HERE / "state_folded.sql").read_text("utf-8")
-        con.execute(statement.format(into=into, known=known, answers=source, is_kept=kept))
+        con.execute(statement.format(into=into, known=known, answers=source, is_kept=kept, is_minded=minded))
         found = con.execute(f"select count(*) from {into}").fetchone()
         return int(found[0]) if found else 0
 

@@ -16,8 +16,10 @@ said as (
         stamp,
         answered_at,
         outcome = 'accepted' and part <> 'delete' as is_stored,
-        part = 'delete' and (outcome = 'accepted' or error_code = 'ENTITY_IS_DELETED') as is_gone,
-        outcome = 'refused' and part <> 'delete' as is_refused
+        (part = 'delete' and (outcome = 'accepted' or error_code = 'ENTITY_IS_DELETED'))
+        -- asked for by its key alone: had it been there, nothing would have been missing
+        or (part = 'ask' and outcome = 'refused' and error_code = 'REQUIRED_FIELD_MISSING') as is_gone,
+        outcome = 'refused' and part not in ('delete', 'ask') as is_refused
     from answers
 ),
 
@@ -67,6 +69,7 @@ refusals as (
         external_id,
         part as refused_part,
         stamp as refused_stamp,
+        dated,
         remote_id is not null as is_there_already
     from said
     where is_refused
@@ -75,6 +78,7 @@ refusals as (
         external_id,
         refused_part,
         refused_stamp,
+        dated,
         false as is_there_already
     from known
     where refused_part is not null
@@ -94,7 +98,7 @@ joined as (
         coalesce(newest.is_there, false)
             or coalesce(newest_refusal.is_there_already and refused_stamp > coalesce(newest.stamp, ''), false)
             as is_there,
-        newest.dated as dated,
+        coalesce(newest.dated, newest_refusal.dated) as dated,
         newest.acknowledged_at as acknowledged_at,
         coalesce(newest.stamp, '') as stamp,
         case when refused_stamp > coalesce(newest.stamp, '') then refused_part end as refused_part,
@@ -116,7 +120,7 @@ final as (
         joined.refused_stamp
     from joined
     left join ids on joined.external_id = ids.external_id
-    where (joined.is_there or joined.refused_part is not null) and {is_kept}
+    where (joined.is_there or joined.refused_part is not null or {is_minded}) and {is_kept}
 )
 
 select * from final

@@ -324,6 +324,54 @@ def test_what_left_its_window_is_deleted_by_the_crms_id_children_first(make: Cal
     assert home.files(home.deliver(marts, 3)) == []
 
 
+@pytest.mark.parametrize("is_there", [True, False])
+def test_what_left_its_window_in_doubt_is_asked_for_and_deleted(make: Callable[..., Home], *, is_there: bool) -> None:
+    """The answer that told the record's id was lost, on the last night on which the mart had it."""
+    home = make(objects=["billing_account", "bill"])
+    accounts, young = {"crm_billing_account": [crm.account(1)]}, crm.bill(3, date(2026, 2, 1))
+    old = [crm.bill(n, date(2025, 2, 28)) for n in (1, 2)]
+    first = home.deliver(accounts | {"crm_bill": [*old, young]}, 1)
+    home.load(first, refuse=lambda _, key: not is_there and key == "CCB|BILL|000000000001", lost=lambda f: "Bill" in f)
+    home.take()
+
+    asking = home.deliver(accounts | {"crm_bill": [young]}, 2)
+    asked = [path.read_text("utf-8") for path, _, part in home.files(asking) if part == "ask"]
+    before = dict(home.crm.of("bill"))
+    home.load(asking)
+    after = dict(home.crm.of("bill"))
+    told = home.take()
+    last = home.deliver(accounts | {"crm_bill": [young]}, 3)
+    deletes = [row for path, _, part in home.files(last) if part == "delete" for row in crm.read_rows(path)]
+    home.load(last)
+    taken = home.take()
+
+    assert [a.splitlines()[1:] for a in asked] == [["CCB|BILL|000000000001", "CCB|BILL|000000000002"]]
+    assert after == before  # asking changes nothing
+    assert crm.manifest(home.server.root)["objects"]["bill"]["asked"] == 0
+    assert (len(deletes), told.findings, told.waiting) == (1 + is_there, (), 0)
+    assert (set(home.crm.of("bill")), set(home.state("bill"))) == ({"CCB|BILL|000000000003"},) * 2
+    assert (taken.refused, taken.waiting) == (0, 0)
+    assert home.files(home.deliver(accounts | {"crm_bill": [young]}, 4)) == []
+
+
+def test_that_a_record_is_gone_is_kept_in_mind_while_an_older_answer_is_owed(make: Callable[..., Home]) -> None:
+    """Otherwise the older file would bring it into doubt again, and it would be asked for every night."""
+    home = make(objects=["billing_account", "bill"])
+    accounts, young = {"crm_billing_account": [crm.account(1)]}, crm.bill(3, date(2026, 2, 1))
+    home.load(home.deliver(accounts | {"crm_bill": [crm.bill(1, date(2025, 2, 28)), young]}, 1), lost=lambda _: True)
+
+    parts = []
+    for day in (2, 3, 4, 5):
+        result = home.deliver(accounts | {"crm_bill": [young]}, day)
+        parts.append([part for _, name, part in home.files(result) if name == "bill"])
+        # The young bill is refused night after night, so the first file is not done with.
+        home.load(result, refuse=lambda _, key: key == "CCB|BILL|000000000003")
+        home.take()
+
+    assert parts == [["all", "ask"], ["all", "delete"], ["all"], ["all"]]
+    assert set(home.crm.of("bill")) == {"CCB|BILL|000000000003"}
+
+
 def test_where_the_crm_removes_them_itself_the_expired_are_forgotten(make: Callable[..., Home]) -> None:
     home = make(objects=["billing_account", "bill"], send_expired=False)
     marts = {"crm_billing_account": [crm.account(1)], "crm_bill": [crm.bill(1, date(2025, 2, 28))]}
@@ -418,7 +466,7 @@ def test_usage_goes_by_the_loads_since_the_last_acknowledged_file(usage: Home) -
     assert [r["service_point_id"][-1] for r in usage.rows(again, "usage_day")] == ["3", "4"]
     assert usage.take().waiting == 0
     assert crm.manifest(usage.server.root)["objects"]["usage_day"] == {
-        "rows": 4, "delivered": 2, "unchanged": 2, "held": {}, "expired": 0,
+        "rows": 4, "delivered": 2, "unchanged": 2, "held": {}, "expired": 0, "asked": 0,
     }  # fmt: skip
 
 

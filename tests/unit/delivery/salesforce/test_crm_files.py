@@ -142,7 +142,7 @@ def test_what_cannot_be_written_is_held_back_counted_and_named_without_its_value
     assert finding.evidence["codes"] == codes
     assert "1111" not in finding.message and "bell" not in finding.message
     assert crm.manifest(home.server.root)["objects"]["party"] == {
-        "rows": 2, "delivered": 1, "unchanged": 0, "held": {"fault": 1}, "expired": 0,
+        "rows": 2, "delivered": 1, "unchanged": 0, "held": {"fault": 1}, "expired": 0, "asked": 0,
     }  # fmt: skip
 
 
