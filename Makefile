@@ -97,6 +97,10 @@ docs: $(READY) ## build the documentation
 test: $(READY) ## every test that needs nothing from the operating system
 	$(BIN)/pytest -n 2 --dist loadgroup $(PYTEST_ARGS)
 
+.PHONY: test-long
+test-long: $(READY) ## the tests that take minutes, left out of `make test`
+	$(BIN)/pytest --long -m long $(PYTEST_ARGS)
+
 .PHONY: lint
 lint: $(READY) $(SQL_READY) ## ruff (rules, format) and sqlfluff; changes nothing
 	$(BIN)/ruff check $(PYTHON_PATHS)

@@ -1,7 +1,7 @@
 """What every test run has in common: a clean environment, and an honest account of tests that did not run.
 
-Belongs here: the process environment, the `--system` option, the Hypothesis profile. Fixtures of one room or
-one kind of test live beside those tests.
+Belongs here: the process environment, the options `--system` and `--long`, the Hypothesis profile. Fixtures of one
+room or one kind of test live beside those tests.
 """
 
 from __future__ import annotations
@@ -48,17 +48,23 @@ import pytest  # noqa: E402
 hypothesis.settings.register_profile("nightwatt", deadline=None)
 hypothesis.settings.load_profile("nightwatt")
 
-NOT_RUN = pytest.StashKey[set[str]]()
+# Marks of tests that run only where an option of the same name asks for them, and why.
+ON_DEMAND = {
+    "system": "need sshd/PostgreSQL from the system package manager",
+    "long": "take minutes",
+}
+NOT_RUN = pytest.StashKey[dict[str, set[str]]]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add `--system`."""
-    parser.addoption("--system", action="store_true", help="also run the tests marked system")
+    """Add `--system` and `--long`."""
+    for mark in ON_DEMAND:
+        parser.addoption(f"--{mark}", action="store_true", help=f"also run the tests marked {mark}")
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Start the list of tests that this run leaves out."""
-    config.stash[NOT_RUN] = set()
+    """Start the lists of tests that this run leaves out."""
+    config.stash[NOT_RUN] = {mark: set() for mark in ON_DEMAND}
 
 
 def pytest_unconfigure() -> None:
@@ -68,23 +74,25 @@ def pytest_unconfigure() -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out the system tests unless asked for, and remember each of them."""
-    if config.getoption("--system"):
-        return
-    left_out = [item for item in items if item.get_closest_marker("system")]
-    if left_out:
-        items[:] = [item for item in items if not item.get_closest_marker("system")]
-        config.hook.pytest_deselected(items=left_out)
-        config.stash[NOT_RUN].update(item.nodeid for item in left_out)
+    """Leave out the tests of either kind unless asked for, and remember each of them."""
+    for mark in ON_DEMAND:
+        if config.getoption(f"--{mark}"):
+            continue
+        left_out = [item for item in items if item.get_closest_marker(mark)]
+        if left_out:
+            items[:] = [item for item in items if not item.get_closest_marker(mark)]
+            config.hook.pytest_deselected(items=left_out)
+            config.stash[NOT_RUN][mark].update(item.nodeid for item in left_out)
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Fail a system test that skips itself although the system tests were asked for."""
+    """Fail a test that skips itself although its kind was asked for."""
     report = yield
-    if report.skipped and item.get_closest_marker("system") and not hasattr(report, "wasxfail"):
+    asked = [mark for mark in ON_DEMAND if item.get_closest_marker(mark)]
+    if report.skipped and asked and not hasattr(report, "wasxfail"):
         report.outcome = "failed"
-        report.longrepr = f"{item.nodeid} skipped itself under --system: {report.longrepr}"
+        report.longrepr = f"{item.nodeid} skipped itself under --{asked[0]}: {report.longrepr}"
     return report
 
 
@@ -93,21 +101,22 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     output: dict[str, Any] | None = getattr(session.config, "workeroutput", None)
     if output is not None:
         not_run = session.config.stash[NOT_RUN]
-        output["not_run"] = sorted(not_run)
+        output["not_run"] = {mark: sorted(left_out) for mark, left_out in not_run.items()}
 
 
 @pytest.hookimpl(optionalhook=True)  # exists only where pytest-xdist is loaded
 def pytest_testnodedown(node: Any) -> None:
     """Take over what a worker left out (each worker collects everything, so their lists agree)."""
-    node.config.stash[NOT_RUN].update(getattr(node, "workeroutput", {}).get("not_run", ()))
+    for mark, left_out in getattr(node, "workeroutput", {}).get("not_run", {}).items():
+        node.config.stash[NOT_RUN][mark].update(left_out)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    """Say how many system tests did not run, and why."""
-    count = len(config.stash[NOT_RUN])
-    if count:
-        terminalreporter.write_line(
-            f"not run here: {count} {'test' if count == 1 else 'tests'} marked system (need sshd/PostgreSQL "
-            "from the system package manager); .ci/run runs them",
-            yellow=True,
-        )
+    """Say how many tests of either kind did not run, and why."""
+    for mark, why in ON_DEMAND.items():
+        count = len(config.stash[NOT_RUN][mark])
+        if count:
+            terminalreporter.write_line(
+                f"not run here: {count} {'test' if count == 1 else 'tests'} marked {mark} ({why}); .ci/run runs them",
+                yellow=True,
+            )

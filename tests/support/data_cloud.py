@@ -65,6 +65,8 @@ class DataCloud(LocalServer):
     core_tokens: set[str] = field(default_factory=set)
     file_bytes: int = 150_000_000
     files_per_job: int = 100
+    refuse_every: int = 0
+    """Every nth file is refused whole, whatever it says; zero is none. Counted over the server's life."""
     tables: dict[str, dict[str, Row]] = field(default_factory=dict, init=False)
     jobs: dict[str, IngestJob] = field(default_factory=dict, init=False)
 
@@ -79,6 +81,7 @@ class DataCloud(LocalServer):
     def __post_init__(self) -> None:
         self.keep_bytes = self.file_bytes
         self._tokens: set[str] = set()
+        self._files_seen = 0
         self.tables = {name: {} for name in self.sources}
         super().__post_init__()
 
@@ -138,6 +141,10 @@ class DataCloud(LocalServer):
 
     def _take(self, job: IngestJob, place: int, content: bytes) -> None:
         """Take one file whole, or not at all."""
+        self._files_seen += 1
+        if self.refuse_every and self._files_seen % self.refuse_every == 0:
+            job.refusals[place] = "INTERNAL_ERROR: the file could not be processed"
+            return
         try:
             rows = _rows(job, content)
         except (RowError, ValueError, csv.Error) as e:
