@@ -1,7 +1,8 @@
 """Specification profiles: what a partner decides, as data beside the code.
 
-Belongs here: finding a profile by name, reading it into a partner's model with clear errors, what all profiles say
-about open topics. Does not belong here: the models (the partner's folder) and the data (`profiles/*.yaml`).
+Belongs here: finding a profile by name, reading it into a partner's model with clear errors, a part that several
+profiles share (`extends`), what all profiles say about open topics. Does not belong here: the models (the partner's
+folder) and the data (`profiles/*.yaml`).
 """
 
 from __future__ import annotations
@@ -44,12 +45,12 @@ def load(name: str, model: type[Profile], folder: Path = PROFILES) -> Profile:
     """
     path = (folder / f"{name}.yaml").resolve()
     if not path.is_relative_to(folder.resolve()) or not path.is_file():
-        known = sorted(str(p.relative_to(folder).with_suffix("")) for p in folder.rglob("*.yaml"))
+        known = sorted(str(p.relative_to(folder).with_suffix("")) for p in folder.rglob("[!_]*.yaml"))
         raise TerminalError(
             "delivery.profile_unknown", f"there is no profile {name!r}", f"known profiles: {', '.join(known)}"
         )
     try:
-        return model.model_validate(_plain(path.read_text("utf-8")))
+        return model.model_validate(_whole(path, folder))
     except yaml.YAMLError as e:
         raise _invalid(path, " ".join(str(e).split())[:300]) from e
     except ValidationError as e:
@@ -58,6 +59,24 @@ def load(name: str, model: type[Profile], folder: Path = PROFILES) -> Profile:
             for f in e.errors(include_url=False)
         )
         raise _invalid(path, "\n  ".join(faults)) from e
+
+
+def _whole(path: Path, folder: Path) -> Any:
+    """Return a profile's values with those of the part it extends: its own go before, open topics are put together."""
+    own = _plain(path.read_text("utf-8"))
+    if not isinstance(own, dict) or "extends" not in own:
+        return own
+    name = f"{own['extends']}.yaml"
+    parts = [part for part in ((folder / name).resolve(), PROFILES / name) if part.is_file()]
+    if not parts or not parts[0].name.startswith("_"):
+        raise _invalid(path, f"extends: there is no shared part {own['extends']!r}")
+    return _joined(_plain(parts[0].read_text("utf-8")), {k: v for k, v in own.items() if k != "extends"})
+
+
+def _joined(shared: Any, own: Any, key: str = "") -> Any:
+    if isinstance(shared, dict) and isinstance(own, dict):
+        return shared | {k: _joined(shared.get(k), v, k) for k, v in own.items()}
+    return [*own, *shared] if key == "unconfirmed" and shared else own
 
 
 @lru_cache(maxsize=64)

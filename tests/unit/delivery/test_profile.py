@@ -11,6 +11,7 @@ import yaml
 from tests.support.delivery import contract
 
 from nightwatt.contracts.catalog import load_catalog
+from nightwatt.delivery.opower.billing_profile import load_billing_profile
 from nightwatt.delivery.opower.names import file_name
 from nightwatt.delivery.opower.parcel import _remote_folder
 from nightwatt.delivery.opower.profile import PROFILES, load_profile
@@ -108,3 +109,74 @@ def test_the_state_decides_the_folder(changes: dict[str, Any], folder: str) -> N
     except TerminalError as e:
         found = e.code
     assert found == folder
+
+
+BILLING = "opower/legacy_billing_v1-19-0"
+
+
+def billing(folder: Path, change: dict[str, Any]) -> None:
+    """Write the packaged billing profile with keys changed; a dotted key reaches into it (`blocks.usage.3.type`)."""
+    data = yaml.safe_load((PROFILES / f"{BILLING}.yaml").read_text("utf-8"))
+    for key, value in change.items():
+        *path, last = (int(part) if part.isdigit() else part for part in key.split("."))
+        place = data
+        for part in path:
+            place = place[part]
+        place[last] = value
+    (folder / "mine.yaml").write_text(yaml.safe_dump(data), "utf-8")
+
+
+def test_the_billing_profile_has_the_confirmed_columns_in_both_modes() -> None:
+    profile = load_billing_profile(BILLING)
+
+    full, customer, usage = (profile.header_line(kind).split("\t") for kind in ("full", "customer", "usage"))
+
+    assert profile.incomplete
+    assert (len(customer), len(usage)) == (17, 6)
+    assert full == customer + usage[1:]
+    assert usage[0] == customer[10] == "service_point_id"
+
+
+def test_both_profiles_share_what_holds_for_the_partner() -> None:
+    interval, billing = load_profile(NAME), load_billing_profile(BILLING)
+
+    assert (interval.text, interval.compression, interval.folders) == (
+        billing.text,
+        billing.compression,
+        billing.folders,
+    )
+    assert interval.name.pattern == billing.name.pattern
+    shared = {o.topic for o in interval.unconfirmed} & {o.topic for o in billing.unconfirmed}
+    assert {"name.version_letter", "folders", "transfer.rename"} <= shared
+
+
+def test_a_full_file_can_repeat_the_join_column(tmp_path: Path) -> None:
+    billing(tmp_path, {"join_column_twice": True})
+
+    names = load_billing_profile("mine", tmp_path).header_line("full").split("\t")
+
+    assert (len(names), names.count("service_point_id")) == (23, 2)
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"extends": "opower/nothing"}, "no shared part 'opower/nothing'"),
+        ({"extends": "opower/interval_v2-0-5"}, "no shared part 'opower/interval_v2-0-5'"),
+        ({"files": {"full": ["usage"]}}, "no blocks or no name for customer files"),
+        ({"blocks.usage.3.type": "text"}, "block usage: .*duration"),
+        ({"blocks.account.1.name": "activated"}, "block account: .*active_date"),
+        ({"blocks.account.4.name": "account_id"}, "named twice: account_id"),
+        ({"blocks.usage.4.values": None}, "needs `values`"),
+        ({"blocks.usage.4.default": "X"}, "not among its values: X"),
+        ({"blocks.usage.1.number": None}, "needs `number`"),
+        ({"blocks.usage.5.confirmed": []}, "its name is not confirmed"),
+        ({"incomplete": False}, "unconfirmed topics"),
+    ],
+)
+def test_says_which_key_of_the_billing_profile_is_wrong(tmp_path: Path, change: dict[str, Any], says: str) -> None:
+    billing(tmp_path, change)
+
+    with pytest.raises(TerminalError, match=says) as caught:
+        load_billing_profile("mine", tmp_path)
+    assert caught.value.code == "delivery.profile_invalid"

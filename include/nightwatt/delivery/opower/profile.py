@@ -1,15 +1,17 @@
 """What the partner's specification says, as data: columns, values, names, clock-change convention, folders.
 
-Belongs here: the typed model of a profile file. Does not belong here:
-anything the partner decides (that is in `profiles/*.yaml`), nor writing or checking by it.
+Belongs here: the typed model of what all the partner's profiles share, and of the interval one. Does not belong here:
+the billing ones (`billing_profile`), anything the partner decides (that is in `profiles/*.yaml`), nor writing or
+checking by it.
 """
 
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable, Sequence
 from decimal import Decimal
 from pathlib import Path
-from typing import Literal
+from typing import Generic, Literal, Self, TypeVar
 
 from pydantic import Field, model_validator
 
@@ -60,7 +62,7 @@ class Column(Strict):
     note: str | None = None
 
     @model_validator(mode="after")
-    def _consistent(self) -> Column:
+    def _consistent(self) -> Self:
         if self.type != _TYPE_OF[self.field]:
             raise ValueError(f"column {self.name}: field {self.field} has type {_TYPE_OF[self.field]}, not {self.type}")
         if self.enabled and "name" not in self.confirmed:
@@ -77,17 +79,21 @@ class Column(Strict):
         return frozenset(v for v in (*(self.map or {}).values(), self.blank) if v is not None)
 
 
-class NameParts(Strict):
+Kind = TypeVar("Kind")
+"""What tells files of one standard apart: read length in minutes, or the kind of billing file."""
+
+
+class NameParts(Strict, Generic[Kind]):
     """How files are named."""
 
     pattern: str
     utility: str = Field(description="regular expression of the code agreed with the partner")
     populations: list[str]
-    types: dict[int, str] = Field(description="read length in minutes to the name's type token")
+    types: dict[Kind, str] = Field(description="read length in minutes, or kind of file, to the name's type token")
     extensions: list[str]
 
     @model_validator(mode="after")
-    def _all_parts(self) -> NameParts:
+    def _all_parts(self) -> Self:
         for part in ("utility", "population", "version", "type", "stamp", "extension"):
             if self.pattern.count(f"{{{part}}}") != 1:
                 raise ValueError(f"pattern needs {{{part}}} exactly once")
@@ -125,37 +131,59 @@ class Folders(Strict):
     production: list[str]
 
 
-class IntervalProfile(Strict):
-    """One version of the partner's interval standard."""
+class OpowerProfile(Strict, Generic[Kind]):
+    """What every profile of this partner says, whatever the standard."""
 
     profile: str
     partner: str
-    standard: Literal["interval"]
     version: str = Field(pattern=r"^v\d+-\d+-\d+$")
     source: str
     incomplete: bool
     unconfirmed: list[Open]
-    name: NameParts
+    name: NameParts[Kind]
     text: Text
     compression: Compression
-    time: Time
     folders: Folders
-    retired_columns: list[str]
+    retired_columns: list[str] = Field(default_factory=list)
+
+    @model_validator(mode="after")
+    def _open_topics(self) -> Self:
+        if not self.incomplete and self.unconfirmed:
+            raise ValueError("a profile with unconfirmed topics is incomplete; set `incomplete: true` or answer them")
+        return self
+
+    def header_of(self, names: Iterable[str]) -> str:
+        """Return the header of a file with these columns, without line end."""
+        return self.text.delimiter.join(names)
+
+
+def check_column_names(names: Sequence[str], retired: Iterable[str]) -> None:
+    """Refuse a list of columns with one named twice, or one the partner has removed.
+
+    Raises:
+        ValueError: naming them.
+    """
+    twice = [n for n, times in Counter(names).items() if times > 1]
+    if twice:
+        raise ValueError(f"columns named twice: {', '.join(twice)}")
+    removed = sorted(set(names) & set(retired))
+    if removed:
+        raise ValueError(f"columns the partner has removed: {', '.join(removed)}")
+
+
+class IntervalProfile(OpowerProfile[int]):
+    """One version of the partner's interval standard."""
+
+    standard: Literal["interval"]
+    time: Time
     columns: list[Column]
 
     @model_validator(mode="after")
-    def _whole(self) -> IntervalProfile:
-        twice = [n for n, times in Counter(c.name for c in self.columns).items() if times > 1]
-        if twice:
-            raise ValueError(f"columns named twice: {', '.join(twice)}")
-        retired = sorted({c.name for c in self.columns} & set(self.retired_columns))
-        if retired:
-            raise ValueError(f"columns the partner has removed: {', '.join(retired)}")
+    def _whole(self) -> Self:
+        check_column_names([c.name for c in self.columns], self.retired_columns)
         absent = [f for f in _NEEDED if f not in {c.field for c in self.enabled}]
         if absent:
             raise ValueError(f"no enabled column for: {', '.join(absent)}")
-        if not self.incomplete and self.unconfirmed:
-            raise ValueError("a profile with unconfirmed topics is incomplete; set `incomplete: true` or answer them")
         return self
 
     @property
@@ -166,7 +194,7 @@ class IntervalProfile(Strict):
     @property
     def header_line(self) -> str:
         """The header, without line end."""
-        return self.text.delimiter.join(c.name for c in self.enabled)
+        return self.header_of(c.name for c in self.enabled)
 
     def column(self, field: FieldName) -> Column | None:
         """Return the column of a fact, enabled or not."""
