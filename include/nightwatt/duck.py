@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 import duckdb
@@ -16,16 +17,13 @@ import duckdb
 if TYPE_CHECKING:
     from nightwatt.settings import Settings
 
+_NO_DOWNLOADS: Mapping[str, str] = {"autoinstall_known_extensions": "false", "autoload_known_extensions": "false"}
+
 
 def engine_settings(settings: Settings) -> Mapping[str, str]:
     """Return the DuckDB settings of this home: bounded memory, spill under the home, no downloads, UTC."""
     settings.scratch.mkdir(parents=True, exist_ok=True)
-    chosen = {
-        "memory_limit": settings.memory_limit,
-        "temp_directory": str(settings.scratch),
-        "autoinstall_known_extensions": "false",
-        "autoload_known_extensions": "false",
-    }
+    chosen = {"memory_limit": settings.memory_limit, "temp_directory": str(settings.scratch), **_NO_DOWNLOADS}
     if settings.threads:
         chosen["threads"] = str(settings.threads)
     return chosen
@@ -40,6 +38,19 @@ def memory_engine(settings: Settings) -> Iterator[duckdb.DuckDBPyConnection]:
         yield con
     finally:
         con.close()
+
+
+@contextmanager
+def private_engine(memory_limit: str = "1GB") -> Iterator[duckdb.DuckDBPyConnection]:
+    """Open an engine for work on a single file, without a home: bounded memory, spill to a folder gone afterwards."""
+    with TemporaryDirectory(prefix="nightwatt-") as spill:
+        chosen = {"memory_limit": memory_limit, "temp_directory": spill, **_NO_DOWNLOADS}
+        con = duckdb.connect(":memory:", config=dict(chosen))
+        try:
+            prepare(con)
+            yield con
+        finally:
+            con.close()
 
 
 def prepare(con: duckdb.DuckDBPyConnection) -> None:

@@ -15,7 +15,7 @@ import pytest
 import yaml
 from tests.support.delivery import NEW_YORK, Read, body, contract, hours, local, profile, published
 
-from nightwatt.delivery.opower.checker import check_interval_file
+from nightwatt.delivery.opower.checker import Agreed, check_interval_file
 from nightwatt.delivery.opower.interval_writer import Selection, write_interval_files
 
 VECTORS: list[dict[str, Any]] = yaml.safe_load((Path(__file__).parent / "interval_vectors.yaml").read_text("utf-8"))
@@ -74,7 +74,7 @@ def test_checker_finds_nothing_wrong_with_the_vector(vector: dict[str, Any], tmp
     path = _write(vector, tmp_path)
     rules = profile(min_decimals=vector["min_decimals"], clock_change=vector["clock_change"])
 
-    report = check_interval_file(path, rules, [NEW_YORK], utility="gec", population="res")
+    report = check_interval_file(path, rules, [NEW_YORK], Agreed(utility="gec", population="res"))
 
     reads = _reads(vector)
     assert (report.codes, report.rows, report.service_points) == ({}, len(reads), 1)

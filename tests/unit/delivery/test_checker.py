@@ -12,7 +12,7 @@ import pytest
 from tests.support.delivery import NEW_YORK, profile
 
 from nightwatt.delivery.opower import checker_lines
-from nightwatt.delivery.opower.checker import check_interval_file
+from nightwatt.delivery.opower.checker import Agreed, check_interval_file
 from nightwatt.delivery.opower.findings import RULES, SHOWN_LINES, CheckReport
 
 NAME = "opwr_gec_res_v2-0-5_interval60_20250116060000.gz"
@@ -28,7 +28,7 @@ def check(folder: Path, text: str | bytes, name: str = NAME, **options: object) 
     """Check a file of this text."""
     path = folder / name
     path.write_bytes(gzip.compress(text if isinstance(text, bytes) else text.encode()))
-    return check_interval_file(path, profile(), [NEW_YORK], **options)
+    return check_interval_file(path, profile(), [NEW_YORK], Agreed(**options))
 
 
 def lines(*rows: str, header: str = HEADER) -> str:

@@ -15,7 +15,7 @@ import pytest
 from tests.support.delivery import Read, body, contract, hours, local, profile, published, rows
 
 from nightwatt.contracts.delivery import OpowerIntervalDelivery
-from nightwatt.delivery.opower.checker import check_interval_file
+from nightwatt.delivery.opower.checker import Agreed, check_interval_file
 from nightwatt.delivery.opower.interval_sql import offset_text
 from nightwatt.delivery.opower.interval_writer import Selection, Written, write_interval_files
 from nightwatt.delivery.opower.profile import IntervalProfile
@@ -143,7 +143,7 @@ def test_a_read_beside_the_grid_is_held_back_and_the_rest_passes_the_checker(
 
     assert (written.left_out, written.totals.rows) == ({"off_grid": 1}, 1)
     assert len(rows(written.files[0].path)) == 1
-    report = check_interval_file(written.files[0].path, rules, written.zones, length_min=length_min)
+    report = check_interval_file(written.files[0].path, rules, written.zones, Agreed(length_min=length_min))
     assert report.blocking == ()
 
 

@@ -7,121 +7,128 @@ the two share the profile's data and nothing else, so that a mistake in one is s
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
-from nightwatt.delivery.opower.checker_lines import Unreadable, blocks, clean_text, columns, unpacked
+from nightwatt.delivery.opower.checker_coverage import Coverage, own_coverage
+from nightwatt.delivery.opower.checker_lines import Layout, frames
 from nightwatt.delivery.opower.checker_rules import RowRules
-from nightwatt.delivery.opower.findings import CheckReport, Collector
-from nightwatt.delivery.opower.profile import IntervalProfile
+from nightwatt.delivery.opower.findings import CheckReport, Collector, Level
+from nightwatt.delivery.opower.profile import IntervalProfile, Kind, OpowerProfile
+
+
+@dataclass(frozen=True)
+class Agreed:
+    """What is known of a file beforehand; what is not given may be anything the profile allows.
+
+    Attributes:
+        utility: the code agreed with the partner.
+        population: the token agreed with the partner.
+        length_min: read length of an interval file; taken from the name if not given.
+        after_stamp: stamp of the last file delivered; this one's must be later.
+        size_limit_mb: largest file the partner takes.
+    """
+
+    utility: str | None = None
+    population: str | None = None
+    length_min: int | None = None
+    after_stamp: str | None = None
+    size_limit_mb: int | None = None
+
+
+@dataclass(frozen=True)
+class Within:
+    """The sequence of files this one stands in.
+
+    Attributes:
+        coverage: what the files before it covered; it is added to that.
+        gap_level: how bad missing time is; in the first incremental file it is no warning.
+        found: what takes the findings; whether it wants values too is its own matter.
+    """
+
+    coverage: Coverage | None = None
+    gap_level: Level = Level.WARNING
+    found: Collector = field(default_factory=Collector)
 
 
 def check_interval_file(
     path: Path,
     profile: IntervalProfile,
     zones: Sequence[str],
-    *,
-    utility: str | None = None,
-    population: str | None = None,
-    length_min: int | None = None,
-    after_stamp: str | None = None,
-    size_limit_mb: int | None = None,
+    agreed: Agreed | None = None,
+    within: Within | None = None,
 ) -> CheckReport:
     """Check a file by every rule for interval files; memory grows with the service points, not with the rows.
 
     Args:
         zones: time zones of the services in the file; a label is legal if it is in one of them.
-        utility: the code agreed with the partner; any of the right form if not given.
-        population: the token agreed with the partner; any known one if not given.
-        length_min: read length; taken from the name if not given.
-        after_stamp: stamp of the last file delivered; this one's must be later.
-        size_limit_mb: largest file the partner takes.
     """
-    found = Collector()
-    named = check_name(path.name, profile, found, utility=utility, population=population, after_stamp=after_stamp)
-    if size_limit_mb is not None and path.stat().st_size > size_limit_mb * 1_000_000:
-        found.add("SIZE_LIMIT", detail=f"{path.stat().st_size} bytes, at most {size_limit_mb} MB")
-    length = length_min or named
-    if length_min is not None and named is not None and length_min != named:
-        found.add("INT_LENGTH_MIXED", detail=f"the name says {named} minutes, the contract {length_min}")
+    agreed, within = agreed or Agreed(), within or Within()
+    found = within.found
+    named = check_name(path.name, profile, found, agreed)
+    check_size(path, agreed.size_limit_mb, found)
+    length = agreed.length_min or named
+    if agreed.length_min is not None and named is not None and agreed.length_min != named:
+        found.add("INT_LENGTH_MIXED", detail=f"the name says {named} minutes, the contract {agreed.length_min}")
     if length is None:  # no length, no grid: the rows cannot be judged
         return CheckReport(path.name, findings=found.found())
-    rules = RowRules(profile, length, zones, found)
-    try:
-        with unpacked(path, found) as stream:
-            _look(blocks(stream), profile, rules, found)
-    except Unreadable as e:
-        if str(e) != "zip":
-            found.add("UNREADABLE", detail=str(e))
-    rules.finish()
+    with own_coverage(within.coverage) as covered:
+        rules = RowRules(profile, length, zones, found, covered)
+        header = profile.header_line if profile.text.header else None
+        for frame in frames(path, Layout([c.name for c in profile.enabled], header, profile.retired_columns), found):
+            rules.look(frame)
+        rules.finish()
+        between = covered.finish_file(length, found, gap_level=within.gap_level)
     return CheckReport(
         file_name=path.name,
+        kind=profile.name.types.get(length, ""),
         rows=rules.rows,
         service_points=rules.service_points,
         sums=dict(sorted(rules.sums.items())),
         estimated_rows=rules.estimated,
         first_end_at=rules.first_end_at,
         last_end_at=rules.last_end_at,
+        gaps=found.count("GAP"),
+        overlaps=between.stretches,
+        corrections=between.reads + rules.repeated,
         findings=found.found(),
     )
 
 
-def _look(pieces: Iterable[bytes], profile: IntervalProfile, rules: RowRules, found: Collector) -> None:
-    names = [c.name for c in profile.enabled]
-    line = 1
-    for raw in pieces:
-        block = clean_text(raw, line, found)
-        if line == 1 and profile.text.header:
-            header, _, block = block.partition(b"\n")
-            line = 2
-            if not _header_is_right(header.decode("utf-8"), profile, found):
-                return
-        if block:
-            rules.look(columns(block, names, line, found))
-            line += block.count(b"\n")
-    if line == 1 and profile.text.header:
-        found.add("HEADER_MISMATCH", [1], detail="the file is empty")
-
-
-def _header_is_right(header: str, profile: IntervalProfile, found: Collector) -> bool:
-    if header == profile.header_line:
-        return True
-    retired = [name for name in header.split("\t") if name in profile.retired_columns]
-    if retired:
-        found.add("INT_RETIRED_COLUMN", [1], detail=", ".join(retired))
-    else:
-        found.add("HEADER_MISMATCH", [1], detail=f"expected {profile.header_line.replace(chr(9), ' ')}")
-    return False
+def check_size(path: Path, size_limit_mb: int | None, found: Collector) -> None:
+    """Note a file over the limit agreed."""
+    if size_limit_mb is not None and path.stat().st_size > size_limit_mb * 1_000_000:
+        found.add("SIZE_LIMIT", detail=f"{path.stat().st_size} bytes, at most {size_limit_mb} MB")
 
 
 def check_name(
     name: str,
-    profile: IntervalProfile,
+    profile: OpowerProfile[Kind],
     found: Collector,
-    *,
-    utility: str | None = None,
-    population: str | None = None,
-    after_stamp: str | None = None,
-) -> int | None:
-    """Check a file name by the profile's pattern; return the read length it says, if it is good."""
+    agreed: Agreed | None = None,
+) -> Kind | None:
+    """Check a file name by the profile's pattern; return the read length or kind of file it says, if it is good."""
+    agreed = agreed or Agreed()
     match = _name_regex(profile).fullmatch(name)
     if not match:
         found.add("NAME_PATTERN", detail=_what_is_wrong(name, profile))
         return None
-    for part, agreed in (("utility", utility), ("population", population)):
-        if agreed is not None and match[part] != agreed:
-            found.add("NAME_PATTERN", detail=f"the {part} agreed is {agreed}")
+    for part, meant in (("utility", agreed.utility), ("population", agreed.population)):
+        if meant is not None and match[part] != meant:
+            found.add("NAME_PATTERN", detail=f"the {part} agreed is {meant}")
     try:
         datetime.strptime(match["stamp"], "%Y%m%d%H%M%S")  # noqa: DTZ007  (only: is it a date?)
     except ValueError:
         found.add("NAME_PATTERN", detail="the stamp is not a date and time")
-    if after_stamp is not None and match["stamp"] <= after_stamp:
-        found.add("NAME_STAMP_ORDER", detail=f"{match['stamp']} after {after_stamp}")
-    return next(length for length, token in profile.name.types.items() if token == match["type"])
+    if agreed.after_stamp is not None and match["stamp"] <= agreed.after_stamp:
+        found.add("NAME_STAMP_ORDER", detail=f"{match['stamp']} after {agreed.after_stamp}")
+    return next(kind for kind, token in profile.name.types.items() if token == match["type"])
 
 
-def _name_regex(profile: IntervalProfile) -> re.Pattern[str]:
+def _name_regex(profile: OpowerProfile[Any]) -> re.Pattern[str]:
     parts = {
         "utility": profile.name.utility,
         "population": "|".join(map(re.escape, profile.name.populations)),
@@ -136,7 +143,7 @@ def _name_regex(profile: IntervalProfile) -> re.Pattern[str]:
     return re.compile(pattern)
 
 
-def _what_is_wrong(name: str, profile: IntervalProfile) -> str:
+def _what_is_wrong(name: str, profile: OpowerProfile[Any]) -> str:
     """Say which part is likely at fault, for the person who has to rename the file."""
     checks = {
         "the extension must be .gz or .zip": r".*\.(gz|zip)",

@@ -1,15 +1,16 @@
 """The checker's way into a file: unpack, split into blocks of whole lines, split those into columns.
 
-Belongs here: gz and zip, text encoding, TABs. Does not belong here: what the columns mean (`checker_rules`),
-nor any code of the writer.
+Belongs here: gz, zip and plain text, encoding, header, TABs. Does not belong here: what the columns mean
+(`checker_rules`, `checker_billing`), nor any code of the writer.
 """
 
 from __future__ import annotations
 
 import io
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, cast
 
@@ -20,6 +21,7 @@ from nightwatt.delivery.opower.findings import Collector
 
 BLOCK = 8 << 20
 LINE = "line_number"
+_GZIP, _ZIP = b"\x1f\x8b", b"PK"
 
 
 class Unreadable(Exception):
@@ -41,8 +43,13 @@ def unpacked(path: Path, found: Collector) -> Iterator[IO[bytes]]:
 
 
 def _opened(path: Path, found: Collector) -> AbstractContextManager[IO[bytes]]:
-    if path.suffix == ".zip":
+    """Open by what the name says; without .gz or .zip, by what the first bytes say."""
+    with path.open("rb") as file:
+        magic = file.read(2)
+    if path.suffix == ".zip" or (path.suffix != ".gz" and magic == _ZIP):
         return _zip_member(path, found)
+    if path.suffix != ".gz" and magic != _GZIP:
+        return path.open("rb")
     return cast("AbstractContextManager[IO[bytes]]", igzip.open(path, "rb"))  # type: ignore[no-untyped-call]
 
 
@@ -55,6 +62,52 @@ def _zip_member(path: Path, found: Collector) -> Iterator[IO[bytes]]:
             raise Unreadable("zip")
         with archive.open(members[0]) as stream:
             yield stream
+
+
+@dataclass(frozen=True)
+class Layout:
+    """What a file must look like: one name a column, and the header as the partner wants it."""
+
+    names: Sequence[str]
+    header_line: str | None
+    retired: Sequence[str] = ()
+
+
+def frames(path: Path, layout: Layout, found: Collector) -> Iterator[pl.DataFrame]:
+    """Yield the rows of a file as text columns with line numbers, block by block; nothing where the header is wrong."""
+    try:
+        with unpacked(path, found) as stream:
+            yield from _frames(blocks(stream), layout, found)
+    except Unreadable as e:
+        if str(e) != "zip":
+            found.add("UNREADABLE", detail=str(e))
+
+
+def _frames(pieces: Iterable[bytes], layout: Layout, found: Collector) -> Iterator[pl.DataFrame]:
+    line = 1
+    for raw in pieces:
+        block = clean_text(raw, line, found)
+        if line == 1 and layout.header_line is not None:
+            header, _, block = block.partition(b"\n")
+            line = 2
+            if not _header_is_right(header.decode("utf-8"), layout, found):
+                return
+        if block:
+            yield columns(block, list(layout.names), line, found)
+            line += block.count(b"\n")
+    if line == 1 and layout.header_line is not None:
+        found.add("HEADER_MISMATCH", [1], detail="the file is empty")
+
+
+def _header_is_right(header: str, layout: Layout, found: Collector) -> bool:
+    if header == layout.header_line:
+        return True
+    retired = [name for name in header.split("\t") if name in layout.retired]
+    if retired:
+        found.add("INT_RETIRED_COLUMN", [1], detail=", ".join(retired))
+    else:
+        found.add("HEADER_MISMATCH", [1], detail=f"expected {(layout.header_line or '').replace(chr(9), ' ')}")
+    return False
 
 
 def blocks(stream: IO[bytes]) -> Iterator[bytes]:

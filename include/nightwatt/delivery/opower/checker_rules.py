@@ -12,11 +12,12 @@ from decimal import Decimal
 
 import polars as pl
 
+from nightwatt.delivery.opower.checker_cells import Check, amount, amount_checks, day_number, is_nothing, note
+from nightwatt.delivery.opower.checker_coverage import DAY, KEY, Coverage
 from nightwatt.delivery.opower.checker_lines import LINE
 from nightwatt.delivery.opower.findings import SHOWN_LINES, Collector, Level
 from nightwatt.delivery.opower.profile import FieldName, IntervalProfile
 
-DAY = 1440
 _ENOUGH_STEPS = 8  # so many reads on a coarser grid, and on nothing else, are not late single reads by chance
 _OFFSETS = {"+HHMM": r"^[+-](\d{2})(\d{2})$", "+HH:MM": r"^[+-](\d{2}):(\d{2})$", "+H": r"^[+-](\d{1,2})()$"}
 _FIELDS: tuple[FieldName, ...] = (
@@ -25,20 +26,28 @@ _FIELDS: tuple[FieldName, ...] = (
 
 
 class RowRules:
-    """Looks at the rows of one file, block after block, and adds up what they hold."""
+    """Looks at the rows of one file, block after block, and adds up what they hold.
 
-    def __init__(self, profile: IntervalProfile, length_min: int, zones: Sequence[str], found: Collector) -> None:
+    What is missing between reads is not seen here, where a service point's rows may lie anywhere: `coverage` tells it.
+    """
+
+    def __init__(
+        self, profile: IntervalProfile, length_min: int, zones: Sequence[str], found: Collector, coverage: Coverage
+    ) -> None:
         self._profile = profile
         self._length = length_min
         self._zones = zones
         self._found = found
+        self._coverage = coverage
         self._fields = {c.name: c.field for c in profile.enabled}
         self._last_end: dict[str, int] = {}  # of each service point: minutes since 1970, UTC
         self._carry: pl.DataFrame | None = None
         self._steps: dict[int, int] = {}
         self._off_coarse: dict[int, int] = {}
+        self._checks = self._row_checks()
         self.rows = 0
         self.estimated = 0
+        self.repeated = 0
         self.sums: dict[str, Decimal] = {}
         self._first_end: int | None = None
         self._newest_end: int | None = None
@@ -66,7 +75,7 @@ class RowRules:
         frame = block.rename(self._fields)
         absent = [pl.lit("").alias(f) for f in _FIELDS if f not in frame.columns]
         frame = self._dated(frame.with_columns(absent) if absent else frame)
-        self._note_rows(frame)
+        note(frame, self._checks, "service_point_id", self._found)
         self._add_up(frame)
         placed = frame.filter(pl.col("end").is_not_null() & pl.col("legal"))
         if placed.height:
@@ -96,14 +105,9 @@ class RowRules:
             )
             .alias("minute")
         )
-        day = (
-            pl.when(pl.col("end_date").str.contains(r"^\d{8}$"))
-            .then(pl.col("end_date"))
-            .str.to_date("%Y%m%d", strict=False)
-            .cast(pl.Int32)
-            .alias("day")
-        )
-        frame = frame.with_columns(minute, day, self._offset().alias("offset"), self._amount().alias("amount"))
+        day = day_number(pl.col("end_date")).alias("day")
+        read = amount(pl.col("usage_value"), self._profile.number).alias("amount")
+        frame = frame.with_columns(minute, day, self._offset().alias("offset"), read)
         local = pl.col("day").cast(pl.Int64) * DAY + pl.col("minute")
         frame = frame.with_columns(local.alias("local"), (local - pl.col("offset")).alias("end"))
         return frame.with_columns(self._legal().alias("legal"))
@@ -116,11 +120,6 @@ class RowRules:
         sign = pl.when(text.str.starts_with("-")).then(-1).otherwise(1)
         return sign * (hours * 60 + minutes)
 
-    def _amount(self) -> pl.Expr:
-        text = pl.col("usage_value")
-        digits = rf"^-?\d{{1,20}}(\.\d{{1,{self._profile.number.max_decimals}}})?$"
-        return pl.when(text.str.contains(digits)).then(text).cast(pl.Decimal(38, 8), strict=False)
-
     def _legal(self) -> pl.Expr:
         """Is the offset the one in force at the instant (Convention I), or just before it (II), in any zone?"""
         moment = pl.col("end") * 60 - (1 if self._profile.time.clock_change == "II" else 0)
@@ -132,49 +131,31 @@ class RowRules:
             legal = legal | (in_force == pl.col("offset")).fill_null(False)
         return legal
 
-    def _note_rows(self, frame: pl.DataFrame) -> None:
-        checks = self._row_checks()
-        counts = frame.select(expr.sum().alias(str(n)) for n, (_, _, expr) in enumerate(checks)).row(0)
-        for (code, detail, expr), count in zip(checks, counts, strict=True):
-            if count:
-                lines = frame.filter(expr).get_column(LINE).head(SHOWN_LINES).to_list()
-                self._found.add(code, lines, count=count, detail=detail)
-
-    def _row_checks(self) -> list[tuple[str, str, pl.Expr]]:
+    def _row_checks(self) -> list[Check]:
         words = self._profile.text.null_words
-        checks: list[tuple[str, str, pl.Expr]] = []
+        checks: list[Check] = []
         for column in self._profile.enabled:
-            cell = pl.col(column.field)
+            cell, shown = pl.col(column.field), column.field
             if column.field == "quality":
-                checks.append(("ESTIMATE_DEFAULTED", "", cell == ""))
+                checks.append(Check("ESTIMATE_DEFAULTED", "", cell == ""))
             elif column.required:
-                checks.append(("REQUIRED_EMPTY", column.name, cell == ""))
-            checks.append(("NULL_WORD", column.name, cell.is_in(words)))
+                checks.append(Check("REQUIRED_EMPTY", column.name, cell == ""))
+            checks.append(Check("NULL_WORD", column.name, cell.is_in(words), shown))
             if column.map is not None:
-                odd = ~cell.is_in(sorted(column.values)) & ~_nothing(cell, words)
-                checks.append(("ENUM", column.name, odd))
-        return checks + self._amount_checks(words) + self._label_checks(words)
+                odd = ~cell.is_in(sorted(column.values)) & ~is_nothing(cell, words)
+                checks.append(Check("ENUM", column.name, odd, shown))
+        amounts = amount_checks("usage_value", pl.col("amount"), self._profile.number, words, zero=True)
+        return [*checks, *amounts, *self._label_checks(words)]
 
-    def _amount_checks(self, words: list[str]) -> list[tuple[str, str, pl.Expr]]:
-        rules, cell, amount = self._profile.number, pl.col("usage_value"), pl.col("amount")
-        checks = [
-            ("USAGE_FORMAT", "", amount.is_null() & ~_nothing(cell, words)),
-            ("USAGE_TOO_LARGE", f"over {rules.maximum}", (amount.abs() > pl.lit(rules.maximum)).fill_null(False)),
-            ("USAGE_ZERO", "", (amount == 0).fill_null(False)),
-        ]
-        if not rules.negative_enabled:
-            checks.append(("USAGE_NEGATIVE", "", (amount < 0).fill_null(False)))
-        return checks
-
-    def _label_checks(self, words: list[str]) -> list[tuple[str, str, pl.Expr]]:
+    def _label_checks(self, words: list[str]) -> list[Check]:
         day, clock, offset = pl.col("end_date"), pl.col("end_time"), pl.col("utc_offset")
         minute = pl.col("minute")
         off_grid = minute.is_null() | (minute % min(self._length, DAY) != 0)
         unknown = pl.col("offset").is_null() | (pl.col("end").is_not_null() & ~pl.col("legal"))
         return [
-            ("DATE_INVALID", "", pl.col("day").is_null() & ~_nothing(day, words)),
-            ("INT_GRID", f"{self._length} minutes", off_grid & ~_nothing(clock, words)),
-            ("INT_DST_LABEL", "", unknown & ~_nothing(offset, words)),
+            Check("DATE_INVALID", "", pl.col("day").is_null() & ~is_nothing(day, words), "end_date"),
+            Check("INT_GRID", f"{self._length} minutes", off_grid & ~is_nothing(clock, words), "end_time"),
+            Check("INT_DST_LABEL", "", unknown & ~is_nothing(offset, words), "utc_offset"),
         ]
 
     def _add_up(self, frame: pl.DataFrame) -> None:
@@ -206,15 +187,16 @@ class RowRules:
 
     def _note_steps(self, placed: pl.DataFrame) -> None:
         """Steps of each service point and channel: none twice, none missing, all of one length."""
-        key = ["service_point_id", "commodity", "channel", "unit"]
-        rows = placed.select(*key, "end", "local", LINE)
+        rows = placed.select(*KEY, "end", "local", LINE)
+        first_line = rows.item(0, LINE)
         last_point = rows.item(-1, "service_point_id")
         if self._carry is not None:
             rows = pl.concat([self._carry, rows])
         # A daily read lasts 23 to 25 hours: its steps are counted on the local clock.
         stamp = "local" if self._length == DAY else "end"
-        steps = rows.with_columns((pl.col(stamp) - pl.col(stamp).shift(1).over(key)).alias("step"))
-        self._carry = rows.filter(pl.col("service_point_id") == last_point).group_by(key, maintain_order=True).last()
+        steps = rows.with_columns((pl.col(stamp) - pl.col(stamp).shift(1).over(KEY)).alias("step"))
+        self._carry = rows.filter(pl.col("service_point_id") == last_point).group_by(KEY, maintain_order=True).last()
+        self._coverage.add(steps.filter(pl.col(LINE) >= first_line), stamp, self._length)
         steps = steps.filter(pl.col("step") >= 0)
         self._judge_steps(steps)
         tally = steps.filter(pl.col("step") > 0).group_by("step").len()
@@ -227,25 +209,12 @@ class RowRules:
 
     def _judge_steps(self, steps: pl.DataFrame) -> None:
         step = pl.col("step")
-        twice = steps.filter(step == 0)
-        mixed = steps.filter(step % self._length != 0)
-        gaps = steps.filter((step > self._length) & (step % self._length == 0))
-        for code, rows in (("INT_DUP", twice), ("INT_LENGTH_MIXED", mixed), ("GAP", gaps)):
+        self.repeated += int(steps.select((step == 0).sum()).item())
+        for code, odd in (("INT_DUP", step == 0), ("INT_LENGTH_MIXED", step % self._length != 0)):
+            rows = steps.filter(odd)
             if rows.height:
                 lines = rows.get_column(LINE).head(SHOWN_LINES).to_list()
-                self._found.add(code, lines, count=rows.height, detail=self._gap_detail(rows) if code == "GAP" else "")
-
-    @staticmethod
-    def _gap_detail(rows: pl.DataFrame) -> str:
-        end, step = rows.row(0, named=True)["end"], rows.row(0, named=True)["step"]
-        before = _instant(end - step)
-        assert before is not None  # noqa: S101
-        return f"the first between the ends {before:%Y-%m-%dT%H:%MZ} and {_instant(end):%Y-%m-%dT%H:%MZ}"
-
-
-def _nothing(cell: pl.Expr, words: list[str]) -> pl.Expr:
-    """Empty, or a word for a null: reported once, under its own code."""
-    return (cell == "") | cell.is_in(words)
+                self._found.add(code, lines, count=rows.height)
 
 
 def _instant(minutes: int | None) -> datetime | None:

@@ -1,14 +1,15 @@
 """What the checker can find: codes, levels, remedies, and the report of one file.
 
-Belongs here: the table of codes (as the file specification digest prints them) and collecting findings with
-capped line lists. Does not belong here: looking for them (`checker`, `checker_rules`).
+Belongs here: the table of codes (as the file specification digest prints them; ours say so) and collecting findings
+with capped lists of lines. Does not belong here: looking for them (`checker` and what it calls), showing them
+(`checker_report`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
 
@@ -55,7 +56,12 @@ RULES: Mapping[str, Rule] = {
     "TAB_COUNT": Rule(Level.FILE, "lines with too few or too many TABs", "write every column on every line"),
     "SIZE_LIMIT": Rule(Level.FILE, "the file is over the size limit", "split it on service points"),
     "ROW_ORDER": Rule(
-        Level.FILE, "a service point's rows do not run from oldest to newest", "sort by service point, then end instant"
+        Level.FILE,
+        "a service point's rows do not run from oldest to newest",
+        "sort by service point, then by the end of the period, then by last update; the account that ends comes first",
+    ),
+    "WRONG_FOLDER": Rule(
+        Level.FILE, "phase and folder do not fit", "files under review go to the review folder, approved ones elsewhere"
     ),
     "INT_LENGTH_MIXED": Rule(
         Level.FILE, "read lengths differ inside the file or from its name", "put each length in a file of its own"
@@ -71,6 +77,33 @@ RULES: Mapping[str, Rule] = {
     ),
     "USAGE_TOO_LARGE": Rule(Level.ROW, "an amount above the partner's maximum", "look at the meter's scale"),
     "DATE_INVALID": Rule(Level.ROW, "not a calendar date in eight digits", "write yyyyMMdd"),
+    "DURATION_RANGE": Rule(
+        Level.ROW, "days that are not a whole number from 1 up", "count the days between the two reads"
+    ),
+    "ACTIVE_DATE_CHANGED": Rule(
+        Level.ROW, "an account's active_date differs from the one sent first", "send the first one; it never changes"
+    ),
+    "INACTIVE_BEFORE_ACTIVE": Rule(
+        Level.ROW, "an account ends before it begins", "correct the account's dates in the source"
+    ),
+    "DELETE_NOT_ENABLED": Rule(
+        Level.ROW,
+        "an account is to be deleted, which the partner has not enabled",
+        "leave is_account_deletion empty; a move-out is an inactive_date",
+    ),
+    "OVERLAP_BAD": Rule(
+        Level.ROW,
+        "a period that overlaps one on record without being a legal overwrite",
+        "send the very same period again, or a longer one from an old boundary past the newest read",
+    ),
+    "ORPHAN_USAGE": Rule(
+        Level.ROW, "usage of a service point that no customer file had", "send the customer file first"
+    ),
+    "PREMISE_SHARED": Rule(
+        Level.ROW,
+        "two customers on one premise at the same time (this code is ours)",
+        "end the old account by the day the new one begins",
+    ),
     "INT_GRID": Rule(
         Level.ROW,
         "an end time off the grid of the file's read length",
@@ -81,18 +114,42 @@ RULES: Mapping[str, Rule] = {
         "a local time or offset that does not exist at that instant",
         "convert from UTC with the service's time zone and the profile's clock-change convention",
     ),
+    "ENTITY_DUP": Rule(
+        Level.WARNING, "the same account or period twice in a file; the last one wins", "send only the newest state"
+    ),
+    "TEXT_FORM": Rule(
+        Level.WARNING,
+        "a text longer than, or of another form than, what the partner is known to take (this code is ours)",
+        "look at the source's field; the profile says what is confirmed",
+    ),
+    "MODE_MIXED": Rule(
+        Level.WARNING,
+        "a population in one file and in two (this code is ours)",
+        "keep to the mode agreed with the partner: full, or customer and usage",
+    ),
     "INT_DUP": Rule(Level.WARNING, "the same read twice; the last one wins", "send only the newest value"),
     "ESTIMATE_DEFAULTED": Rule(
         Level.WARNING, "no estimate flag; the partner will read E", "write the flag"
     ),
     "USAGE_ZERO": Rule(Level.WARNING, "amounts of zero", "none, if the meters stood still"),
-    "GAP": Rule(Level.WARNING, "intervals missing between two reads", "send them as late reads when they arrive"),
+    "GAP": Rule(
+        Level.WARNING, "time missing between two reads", "send it as late reads; look at the cut between files"
+    ),
 }  # fmt: skip
 
 
 @dataclass(frozen=True)
+class Sample:
+    """One place where a code was found, for the person who asked. Never logged, never in the ledger."""
+
+    line: int
+    service_point: str = ""
+    value: str = ""
+
+
+@dataclass(frozen=True)
 class Finding:
-    """One code found in one file. Never holds a value of a row."""
+    """One code found in one file. What is logged and kept of it (all but `samples`) never holds a value of a row."""
 
     code: str
     level: Level
@@ -100,6 +157,7 @@ class Finding:
     remedy: str
     count: int
     lines: tuple[int, ...]  # the first few; line 1 is the header
+    samples: tuple[Sample, ...] = field(default=(), repr=False)  # empty unless asked for
 
     @property
     def blocks(self) -> bool:
@@ -118,13 +176,20 @@ class CheckReport:
     """What an independent reader made of a file."""
 
     file_name: str
+    kind: str = ""  # interval15, customer, ...
     rows: int = 0
     service_points: int = 0
     sums: Mapping[str, Decimal] = field(default_factory=dict)  # by unit and service quantity: KWH/DELIVERED
     estimated_rows: int = 0
-    first_end_at: datetime | None = None  # UTC
+    first_end_at: datetime | None = None  # UTC; of interval files
     last_end_at: datetime | None = None
+    first_day: date | None = None  # of billing files: the first period's start and the last one's end
+    last_day: date | None = None
+    gaps: int = 0  # also against the files before it
+    overlaps: int = 0  # periods or stretches that were there before and may not, or need not, come again
+    corrections: int = 0  # reads that replace earlier ones
     findings: tuple[Finding, ...] = ()
+    notes: tuple[str, ...] = ()  # what could not be judged, and why
 
     @property
     def blocking(self) -> tuple[Finding, ...]:
@@ -134,17 +199,18 @@ class CheckReport:
     @property
     def codes(self) -> dict[str, int]:
         """How often each code was found."""
-        return {f.code: f.count for f in self.findings}
+        counts: dict[str, int] = {}
+        for f in self.findings:
+            counts[f.code] = counts.get(f.code, 0) + f.count
+        return counts
 
 
 class Collector:
     """Gathers findings; keeps the first lines and counts the rest."""
 
-    def __init__(self) -> None:
-        self._count: dict[str, int] = {}
-        self._lines: dict[str, list[int]] = {}
-        self._detail: dict[str, str] = {}
-        self._level: dict[str, Level] = {}
+    def __init__(self, *, values: bool = False) -> None:
+        self.wants_values = values
+        self._found: dict[tuple[str, Level], _Tally] = {}
 
     def add(
         self,
@@ -154,16 +220,21 @@ class Collector:
         count: int | None = None,
         detail: str = "",
         level: Level | None = None,
+        samples: Iterable[Sample] = (),
     ) -> None:
         """Add occurrences of a code; the first detail given is the one shown."""
         given = list(lines)
-        kept = self._lines.setdefault(code, [])
-        kept += given[: SHOWN_LINES - len(kept)]
-        self._count[code] = self._count.get(code, 0) + (max(1, len(given)) if count is None else count)
-        if detail:
-            self._detail.setdefault(code, detail)
-        if level:
-            self._level.setdefault(code, level)
+        tally = self._found.setdefault((code, level or RULES[code].level), _Tally())
+        tally.lines += given[: SHOWN_LINES - len(tally.lines)]
+        tally.count += max(1, len(given)) if count is None else count
+        tally.detail = tally.detail or detail
+        if self.wants_values:
+            shown = list(samples) or [Sample(line) for line in given]
+            tally.samples += shown[: SHOWN_LINES - len(tally.samples)]
+
+    def count(self, code: str) -> int:
+        """Return how often a code was found so far."""
+        return sum(tally.count for (found, _), tally in self._found.items() if found == code)
 
     def found(self) -> tuple[Finding, ...]:
         """Return everything found, worst first."""
@@ -171,12 +242,23 @@ class Collector:
         made = [
             Finding(
                 code,
-                self._level.get(code, RULES[code].level),
-                f"{RULES[code].message}: {self._detail[code]}" if code in self._detail else RULES[code].message,
+                level,
+                f"{RULES[code].message}: {tally.detail}" if tally.detail else RULES[code].message,
                 RULES[code].remedy,
-                count,
-                tuple(self._lines[code]),
+                tally.count,
+                tuple(tally.lines),
+                tuple(tally.samples),
             )
-            for code, count in self._count.items()
+            for (code, level), tally in self._found.items()
         ]
         return tuple(sorted(made, key=lambda f: (order[f.level], f.code)))
+
+
+@dataclass
+class _Tally:
+    """How often one code was found, and where first."""
+
+    count: int = 0
+    detail: str = ""
+    lines: list[int] = field(default_factory=list)
+    samples: list[Sample] = field(default_factory=list)

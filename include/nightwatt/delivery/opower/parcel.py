@@ -18,7 +18,7 @@ from posixpath import basename
 import duckdb
 
 from nightwatt.contracts.delivery import OpowerIntervalDelivery
-from nightwatt.delivery.opower.checker import check_interval_file
+from nightwatt.delivery.opower.checker import Agreed, check_interval_file
 from nightwatt.delivery.opower.findings import CheckReport
 from nightwatt.delivery.opower.interval_writer import Selection, Written, write_interval_files
 from nightwatt.delivery.opower.profile import IntervalProfile, load_profile
@@ -82,11 +82,13 @@ class OpowerMaker:
                 file.path,
                 self._profile,
                 written.zones,
-                utility=self._delivery.utility_code,
-                population=self._delivery.population,
-                length_min=self._delivery.length_min,
-                after_stamp=after_stamp,
-                size_limit_mb=self._delivery.max_file_mb,
+                Agreed(
+                    utility=self._delivery.utility_code,
+                    population=self._delivery.population,
+                    length_min=self._delivery.length_min,
+                    after_stamp=after_stamp,
+                    size_limit_mb=self._delivery.max_file_mb,
+                ),
             )
             after_stamp = stamp_of(file.name)
             if report.blocking:

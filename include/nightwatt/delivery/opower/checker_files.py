@@ -1,0 +1,179 @@
+"""The checker on files and folders of any kind, one after the other as the partner would get them.
+
+Belongs here: finding the files, their kind and order, and what only the whole sequence shows. Does not belong here:
+the check of one file (`checker`, `checker_billing`), printing (`checker_report`), the command line (`cli`).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from posixpath import basename
+from typing import Literal, cast
+
+import duckdb
+
+from nightwatt.delivery.opower.billing_profile import BillingProfile, FileKind, load_billing_profile
+from nightwatt.delivery.opower.checker import Agreed, Within, check_interval_file
+from nightwatt.delivery.opower.checker_billing import check_billing_file
+from nightwatt.delivery.opower.checker_coverage import Coverage
+from nightwatt.delivery.opower.checker_record import Record
+from nightwatt.delivery.opower.findings import CheckReport, Collector, Level
+from nightwatt.delivery.opower.profile import IntervalProfile, load_profile
+from nightwatt.errors import TerminalError
+
+BILLING: tuple[FileKind, ...] = ("full", "customer", "usage")
+KINDS = ("full", "customer", "usage", "interval5", "interval15", "interval30", "interval60", "interval1440")
+_STAMP = re.compile(r"_(\d{8,14})(?=\.|$)")
+Order = Literal["given", "stamp"]
+
+
+@dataclass(frozen=True)
+class Question:
+    """What is asked of a sequence of files.
+
+    Attributes:
+        zones: time zones of the services; interval labels must be right in one of them.
+        kind: what all files are; told from each name if not given.
+        order: `given`: as listed, files of a folder by stamp; `stamp`: all by stamp.
+        agreed: what is known of the files beforehand.
+        first_incremental: missing time keeps a file back, as it does in the first file after the history.
+        state: whether the files are under review or approved; with `folder`, whether they may go there.
+        folder: folder on the partner's server.
+        interval_profile: specification of interval files.
+        billing_profile: specification of legacy billing files.
+    """
+
+    zones: Sequence[str]
+    kind: str | None = None
+    order: Order = "given"
+    agreed: Agreed = field(default_factory=Agreed)
+    first_incremental: bool = False
+    state: Literal["review", "approved"] = "review"
+    folder: str | None = None
+    interval_profile: str = "opower/interval_v2-0-5"
+    billing_profile: str = "opower/legacy_billing_v1-19-0"
+
+
+def check_files(
+    paths: Sequence[Path], question: Question, con: duckdb.DuckDBPyConnection, *, values: bool = False
+) -> Iterator[CheckReport]:
+    """Check files one after the other, each against those before it.
+
+    Args:
+        con: an engine that may spill; temporary tables are made in it.
+        values: put service point ids and odd values into the samples of findings; for a person's eyes only.
+
+    Raises:
+        TerminalError: `delivery.check_unreadable` where there is no such file, `delivery.check_kind` where neither name
+            nor question says what a file is.
+    """
+    files = list(_in_order(_found(paths), question.order))
+    kinds = [_kind_of(path, question.kind) for path in files]
+    checked = _Sequence(question, con, customers_come=any(kind in ("full", "customer") for kind in kinds))
+    for path, kind in zip(files, kinds, strict=True):
+        yield checked.check(path, kind, Collector(values=values))
+
+
+def wrong_folder(state: str, folder: str, profile: IntervalProfile | BillingProfile) -> str | None:
+    """Say why files in this state must not go to a folder; nothing where they may."""
+    foreign = profile.folders.review if state == "approved" else profile.folders.production
+    if basename(folder.rstrip("/")).lower() in {basename(f).lower() for f in foreign}:
+        return f"{state} files must not go to {folder}"
+    if state == "approved" and profile.incomplete:
+        return f"profile {profile.profile} is incomplete: not to {folder} without the operator's word in the contract"
+    return None
+
+
+class _Sequence:
+    """The check of one file after the other."""
+
+    def __init__(self, question: Question, con: duckdb.DuckDBPyConnection, *, customers_come: bool) -> None:
+        self._question = question
+        self._gap_level = Level.FILE if question.first_incremental else Level.WARNING
+        self._interval = load_profile(question.interval_profile)
+        self._billing = load_billing_profile(question.billing_profile)
+        self._coverage = Coverage(con)
+        self._record = Record(con, gap_level=self._gap_level, customers_come=customers_come)
+        self._stamps: dict[str, str] = {}
+        self._modes: dict[str, str] = {}
+
+    def check(self, path: Path, kind: str, found: Collector) -> CheckReport:
+        """Check the next file."""
+        agreed = self._agreed(path, kind)
+        self._note_place(path, kind, found)
+        if kind in BILLING:
+            return check_billing_file(path, self._billing, self._record, found, cast("FileKind", kind), agreed)
+        length = int(kind.removeprefix("interval"))
+        within = Within(self._coverage, self._gap_level, found)
+        return check_interval_file(
+            path, self._interval, self._question.zones, replace(agreed, length_min=length), within
+        )
+
+    def _agreed(self, path: Path, kind: str) -> Agreed:
+        """Expect a stamp later than that of the file of this kind and party before it."""
+        stamp = _stamp(path)
+        before = self._stamps.get(_party(path, kind), self._question.agreed.after_stamp)
+        if len(stamp) == 14:
+            self._stamps[_party(path, kind)] = max(stamp, before or stamp)
+        return replace(self._question.agreed, after_stamp=before)
+
+    def _note_place(self, path: Path, kind: str, found: Collector) -> None:
+        profile = self._billing if kind in BILLING else self._interval
+        if self._question.folder and (why := wrong_folder(self._question.state, self._question.folder, profile)):
+            found.add("WRONG_FOLDER", detail=why)
+        if kind in BILLING:
+            mode = "one file" if kind == "full" else "two files"
+            if self._modes.setdefault(_party(path, ""), mode) != mode:
+                found.add("MODE_MIXED", detail=f"now {mode}")
+
+
+def _found(paths: Iterable[Path]) -> Iterator[Path]:
+    for path in paths:
+        if path.is_dir():
+            inside = [p for p in path.iterdir() if p.is_file() and not p.name.startswith(".")]
+            if not inside:
+                raise _unreadable(path, "an empty folder")
+            yield from _in_order(inside, "stamp")
+        elif path.is_file():
+            yield path
+        else:
+            raise _unreadable(path, "no such file or folder")
+
+
+def _in_order(paths: Iterable[Path], order: Order) -> list[Path]:
+    """By stamp; of one stamp customers before usage, as the partner needs them."""
+    listed = list(paths)
+    if order == "given":
+        return listed
+    return sorted(listed, key=lambda p: (_stamp(p), "_customer_" not in p.name, p.name))
+
+
+def _kind_of(path: Path, kind: str | None) -> str:
+    if kind is not None:
+        return kind
+    # The longest first: interval15 begins like interval1440's start, and none may be taken for another.
+    found = next((k for k in KINDS if re.search(rf"(?:^|_){k}(?:_|\.|$)", path.name)), None)
+    if found is None:
+        raise TerminalError(
+            "delivery.check_kind",
+            f"{path.name}: the name does not say what kind of file it is",
+            f"say it with --kind: {', '.join(KINDS)}",
+        )
+    return found
+
+
+def _stamp(path: Path) -> str:
+    found = _STAMP.search(path.name)
+    return found[1] if found else ""
+
+
+def _party(path: Path, kind: str) -> str:
+    """What tells the partner's queues apart: utility, population and kind."""
+    return "_".join([*path.name.split("_")[:3], kind])
+
+
+def _unreadable(path: Path, why: str) -> TerminalError:
+    return TerminalError("delivery.check_unreadable", f"{path}: {why}", "name a file, or a folder with files")
