@@ -7,6 +7,10 @@ with bills as (
     select * from {{ ref('int_ccb__picture_bills') }}
 ),
 
+known_bills as (
+    select bill_id from {{ ref('int_ccb__latest_bills') }}
+),
+
 agreements as (
     select * from {{ ref('int_ccb__service_agreements') }}
 ),
@@ -26,7 +30,7 @@ units as (
 segments as (
     select
         segments.*,
-        bills.account_id,
+        coalesce(bills.account_id, agreements.account_id) as account_id,
         agreements.commodity,
         segment_statuses.bill_segment_status,
         case
@@ -34,14 +38,22 @@ segments as (
                 then 'bill_segment_status=' || segments.bill_segment_status_code
         end as unknown_status
     from {{ ref('int_ccb__latest_bill_segments') }} as segments
-    inner join bills
+    left join bills
         on segments.bill_id = bills.bill_id
+    left join known_bills
+        on segments.bill_id = known_bills.bill_id
     left join agreements
         on segments.service_agreement_id = agreements.service_agreement_id
     left join segment_statuses
         on segments.bill_segment_status_code = segment_statuses.bill_segment_status_code
-    -- never was money: deleted and made again by the next run
-    where coalesce(segment_statuses.bill_segment_status not in ('incomplete', 'error', 'freezable'), true)
+    where
+        -- never was money: deleted and made again by the next run
+        coalesce(segment_statuses.bill_segment_status not in ('incomplete', 'error', 'freezable'), true)
+        and (
+            bills.bill_id is not null
+            -- of a bill nobody knows: an orphan, and said to be
+            or (known_bills.bill_id is null and segments.period_end_date >= {{ twelve_months_back() }})
+        )
 ),
 
 amounts as (

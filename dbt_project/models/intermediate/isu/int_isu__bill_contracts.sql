@@ -4,6 +4,13 @@ with bills as (
     select * from {{ ref('int_isu__picture_bills') }}
 ),
 
+known_bills as (
+    select
+        client,
+        print_document_id
+    from {{ ref('int_isu__latest_print_documents') }}
+),
+
 documents as (
     select * from {{ ref('int_isu__billed_documents') }}
     where contract_id is not null
@@ -23,12 +30,17 @@ lines as (
         end as amount,
         lines.debit_credit_code is not null and debit_credit_codes.sign is null as is_unknown
     from {{ ref('int_isu__latest_print_document_lines') }} as lines
-    semi join bills
+    left join bills
         on lines.client = bills.client and lines.print_document_id = bills.print_document_id
+    left join known_bills
+        on lines.client = known_bills.client and lines.print_document_id = known_bills.print_document_id
     left join debit_credit_codes
         on lines.debit_credit_code = debit_credit_codes.debit_credit_code
-    -- what belongs to no contract (fees of the account, earlier balances) is part of what is due, not of the charges
-    where not lines.is_deleted and lines.contract_id is not null
+    where
+        -- what belongs to no contract (fees of the account, earlier balances) is due, and none of the charges
+        not lines.is_deleted and lines.contract_id is not null
+        -- of a document nobody knows: an orphan, and said to be
+        and (bills.print_document_id is not null or known_bills.print_document_id is null)
 ),
 
 charges as (
@@ -98,7 +110,7 @@ final as (
         greatest(charges.last_updated_at, consumption.last_updated_at) as last_updated_at,
         greatest(charges.through_sequence, consumption.through_sequence) as through_sequence
     from contracts_of_bill
-    inner join bills
+    left join bills
         on
             contracts_of_bill.client = bills.client
             and contracts_of_bill.print_document_id = bills.print_document_id

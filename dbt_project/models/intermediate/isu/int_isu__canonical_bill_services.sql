@@ -23,7 +23,9 @@ final as (
         'ISU' as source_system,
         services.print_document_id || '|' || services.contract_id as native_id,
         {{ external_id('ISU', 'BILL', 'services.print_document_id', client='services.client') }} as bill_key,
-        {{ external_id('ISU', 'VK', 'services.account_id', client='services.client') }} as billing_account_key,
+        {{ external_id(
+            'ISU', 'VK', 'coalesce(services.account_id, contracts.account_id)', client='services.client'
+        ) }} as billing_account_key,
         {{ external_id('ISU', 'CTR', 'services.contract_id', client='services.client') }} as service_agreement_key,
 
         divisions.commodity,

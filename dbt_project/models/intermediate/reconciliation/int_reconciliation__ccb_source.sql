@@ -98,18 +98,27 @@ segments as (
     {{ newest_versions(ref('stg_ccb__bill_segments'), ['bill_segment_id']) }}
 ),
 
--- incomplete, in error or freezable: no segment yet
+-- incomplete, in error or freezable: no segment yet; one of a bill nobody knows is one all the same
 services as (
     select distinct
-        bills.account_id,
+        coalesce(bills.account_id, agreements.account_id) as account_id,
         segments.bill_id,
         segments.service_agreement_id
     from segments
-    inner join bills
+    left join bills
         on segments.bill_id = bills.bill_id
+    left join all_bills
+        on segments.bill_id = all_bills.bill_id
+    left join agreements
+        on segments.service_agreement_id = agreements.service_agreement_id
     anti join special_agreements
         on segments.service_agreement_id = special_agreements.service_agreement_id
-    where coalesce(segments.bill_segment_status_code not in ('10', '20', '30'), true)
+    where
+        coalesce(segments.bill_segment_status_code not in ('10', '20', '30'), true)
+        and (
+            bills.bill_id is not null
+            or (all_bills.bill_id is null and segments.period_end_date >= {{ twelve_months_back() }})
+        )
 ),
 
 service_charges as (

@@ -56,10 +56,11 @@ payments as (
     from items
     inner join documents
         on items.client = documents.client and items.document_id = documents.document_id
-    inner join payment_types
+    left join payment_types
         on documents.document_type_code = payment_types.document_type_code
     where
-        payment_types.is_payment
+        -- a type that no list knows might be a payment
+        coalesce(payment_types.is_payment, true)
         and coalesce(documents.posting_date >= {{ twelve_months_back() }}, true)
     group by all
 ),
@@ -94,13 +95,67 @@ charges as (
         on lines.client = bills.client and lines.print_document_id = bills.print_document_id
 ),
 
-services as (
+billing_documents as (
+    {{ newest_versions(ref('stg_isu__billing_documents'), ['client', 'billing_document_id'], live=true) }}
+),
+
+print_links as (
     select distinct
+        client,
+        print_document_id,
+        billing_document_id
+    from {{ ref('stg_isu__billing_print_lines') }}
+    where not is_deleted
+),
+
+-- of documents nobody knows
+stray_lines as (
+    select
+        contracts.account_id,
+        lines.print_document_id,
+        lines.contract_id,
+        case lines.debit_credit_code when 'S' then lines.line_amount when 'H' then -lines.line_amount end as amount
+    from lines
+    left join contracts
+        on lines.client = contracts.client and lines.contract_id = contracts.contract_id
+    where
+        lines.contract_id is not null
+        and not exists (
+            select 1
+            from {{ ref('stg_isu__print_documents') }} as known
+            where known.client = lines.client and known.print_document_id = lines.print_document_id
+        )
+),
+
+service_charges as (
+    select * from charges
+    where contract_id is not null
+    union all
+    select * from stray_lines
+),
+
+-- what a bill says of a contract: what it charges, and what was billed though it charges nothing
+services as (
+    select
         account_id,
         print_document_id,
         contract_id
-    from charges
-    where contract_id is not null
+    from service_charges
+    union
+    select
+        bills.account_id,
+        bills.print_document_id,
+        billing_documents.contract_id
+    from print_links
+    inner join bills
+        on
+            print_links.client = bills.client
+            and print_links.print_document_id = bills.print_document_id
+    inner join billing_documents
+        on
+            print_links.client = billing_documents.client
+            and print_links.billing_document_id = billing_documents.billing_document_id
+    where not billing_documents.is_simulated and billing_documents.contract_id is not null
 ),
 
 totals as (
@@ -140,7 +195,7 @@ totals as (
     union all
     {{ source_rows('bill_service', 'services', 'account_id') }}
     union all
-    {{ source_amounts('bill_service', 'charges_usd', 'charges', 'account_id', 'amount', 'contract_id is not null') }}
+    {{ source_amounts('bill_service', 'charges_usd', 'service_charges', 'account_id', 'amount') }}
     union all
     {{ source_rows('payment', 'payments', 'account_id') }}
     union all
