@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -70,6 +70,31 @@ def test_days_and_months_that_lost_all_their_reads_do_not_stay(scratch: Scratch)
         ("0000000002", date(2026, 3, 1)),
     ]
     _agrees_with_a_rebuild(scratch, "tag:usage", USAGE)
+
+
+def test_since_when_the_crm_may_have_a_point_outlives_a_full_refresh(scratch: Scratch) -> None:
+    """A change of a code list builds everything anew, and is what makes points known."""
+    chain = ("run", "--select", "int_usage__service_points", "int_usage__known_points")
+
+    def build(good: Sequence[str], *options: str) -> dict[str, int | None]:
+        with scratch.connect() as con:
+            con.execute("create schema if not exists intermediate")
+            con.execute(
+                "create or replace table intermediate.int_canonical__service_points as "
+                "select 'CCB|SP|' || unnest as service_point_key, 'CCB' as source_system, unnest as native_id, "
+                "[]::struct(code varchar, field varchar, detail varchar, is_blocking boolean)[] as faults "
+                "from unnest(?::varchar[])",
+                [list(good)],
+            )
+        scratch.dbt(*chain, *options)
+        known = scratch.rows("select * from intermediate.int_usage__known_points")
+        return {row["service_point_id"]: row["known_since_sequence"] for row in known}
+
+    assert build("AB") == {"A": 0, "B": 0}
+    load = scratch.load("ccb_sp", [])
+    assert build("AC", "--full-refresh") == {"A": 0, "B": None, "C": load + 1}
+    later = scratch.load("ccb_sp", [])
+    assert build("ABC", "--full-refresh") == {"A": 0, "B": later + 1, "C": load + 1}
 
 
 def _reads(chance: random.Random, night: int) -> list[dict[str, Any]]:

@@ -15,6 +15,10 @@ points as (
     select * from {{ ref('int_usage__service_points') }}
 ),
 
+known_points as (
+    select * from {{ ref('int_usage__known_points') }}
+),
+
 final as (
     select
         {{ external_id('MDM', 'UD', 'days.service_point_id', 'days.channel', "strftime(days.usage_date, '%Y%m%d')") }}
@@ -41,10 +45,12 @@ final as (
         days.first_read_at,
         days.last_read_at,
         days.last_updated_at,
-        days.through_sequence
+        greatest(days.through_sequence, known_points.known_since_sequence) as through_sequence
     from days
     inner join points
         on days.service_point_id = points.service_point_id
+    left join known_points
+        on days.service_point_id = known_points.service_point_id
 )
 
 select * from final

@@ -15,6 +15,10 @@ points as (
     select * from {{ ref('int_usage__service_points') }}
 ),
 
+known_points as (
+    select * from {{ ref('int_usage__known_points') }}
+),
+
 final as (
     select
         {{ external_id(
@@ -36,10 +40,12 @@ final as (
         months.reads_missing,
 
         months.last_updated_at,
-        months.through_sequence
+        greatest(months.through_sequence, known_points.known_since_sequence) as through_sequence
     from months
     inner join points
         on months.service_point_id = points.service_point_id
+    left join known_points
+        on months.service_point_id = known_points.service_point_id
 )
 
 select * from final
