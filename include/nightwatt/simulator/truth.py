@@ -188,7 +188,8 @@ def _accounts(extract: Extract, tenants: Tenancies) -> pl.DataFrame:
             "tenancy": np.arange(len(tenants)),
             "account_id": extract.ids("acct", tenants.number),
             "person_id": extract.ids("per", tenants.person),
-            "is_live": pl.Series((tenants.start <= extract.day) & (extract.day < tenants.end)),
+            # the evening batch has started what begins in the morning, and stopped what had its last day
+            "is_live": pl.Series((tenants.start <= extract.day + 1) & (extract.day + 1 < tenants.end)),
             "is_autopay": pl.Series((pays.start <= extract.day) & (extract.day < pays.end)),
         }
     )
