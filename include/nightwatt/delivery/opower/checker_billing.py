@@ -98,7 +98,7 @@ class BillingRows:
             self._add_up(frame)
             self._record.add_usage(self._periods(frame))
         if self._has_accounts:
-            self._record.add_accounts(_accounts(frame))
+            self._record.add_accounts(_accounts(frame, once_a_read=self._has_usage))
 
     # ---- one row ----------------------------------------------------------------------------------------------
 
@@ -183,8 +183,8 @@ def _checks_of_text(name: str, column: BillingColumn, shown: str | None) -> list
     return checks
 
 
-def _accounts(frame: pl.DataFrame) -> pl.DataFrame:
-    """The rows that can be placed; of rows that repeat the one before (one for each read in full files) the first."""
+def _accounts(frame: pl.DataFrame, *, once_a_read: bool) -> pl.DataFrame:
+    """The rows that can be placed; in a full file, which says an account once a read, the first of those alike."""
     told = frame.select(
         "account_id",
         JOIN,
@@ -195,6 +195,8 @@ def _accounts(frame: pl.DataFrame) -> pl.DataFrame:
         (pl.col("is_account_deletion") != "").alias("is_deleted"),
         LINE,
     ).filter((pl.col("account_id") != "") & (pl.col(JOIN) != "") & pl.col("active_on").is_not_null())
+    if not once_a_read:
+        return told
     facts = [name for name in told.columns if name != LINE]
     return told.filter(~pl.all_horizontal(pl.col(name).eq_missing(pl.col(name).shift(1)) for name in facts))
 
