@@ -7,17 +7,21 @@ from pathlib import Path
 
 from nightwatt.contracts.catalog import PACKAGED, load_catalog
 from nightwatt.contracts.delivery import CrmDelivery, OpowerIntervalDelivery
+from nightwatt.delivery.opower.billing_profile import load_billing_profile
 from nightwatt.delivery.opower.profile import load_profile
 from nightwatt.delivery.salesforce.profile import load_profile as crm_profile
 
 PAGE = (Path(__file__).resolve().parents[2] / "docs/partners/opower.md").read_text("utf-8")
 PROFILE = load_profile("opower/interval_v2-0-5")
+BILLING = load_billing_profile("opower/legacy_billing_v1-19-0")
 
 
 def test_every_open_topic_is_on_the_page_and_no_other() -> None:
     section = PAGE.partition("## Not confirmed")[2]
 
-    assert set(re.findall(r"^\| `([\w.]+)` \|", section, re.MULTILINE)) == {o.topic for o in PROFILE.unconfirmed}
+    assert set(re.findall(r"^\| `([\w.]+)` \|", section, re.MULTILINE)) == {
+        o.topic for o in (*PROFILE.unconfirmed, *BILLING.unconfirmed)
+    }
 
 
 def test_every_column_is_on_the_page() -> None:
@@ -26,6 +30,13 @@ def test_every_column_is_on_the_page() -> None:
     assert [c.name for c in PROFILE.columns] == re.findall(
         r"`(\w+)`", " ".join(re.findall(r"^\| (`.*?) \|", section, re.M))
     )
+
+
+def test_every_billing_column_is_on_the_page_in_its_block() -> None:
+    section = PAGE.partition("## Legacy billing files")[2].partition("\n## ")[0]
+
+    for block, columns in BILLING.blocks.items():
+        assert f"| {block} | {', '.join(f'`{c.name}`' for c in columns)} |" in section
 
 
 def test_every_delivery_is_on_the_page_with_its_length_and_time() -> None:

@@ -9,6 +9,7 @@ import sys
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
+from zoneinfo import available_timezones
 
 import typer
 
@@ -59,6 +60,14 @@ class State(StrEnum):
     APPROVED = "approved"
 
 
+def _zones(given: list[str] | None) -> list[str] | None:
+    """Refuse a zone nobody knows."""
+    for name in given or []:
+        if name not in available_timezones():
+            raise typer.BadParameter(f"there is no time zone {name}")
+    return given
+
+
 @app.callback()
 def root() -> None:
     """Files for Opower, from anyone."""
@@ -74,7 +83,8 @@ def check(
         Order, typer.Option(help="given: as listed, files of a folder by stamp; stamp: all by stamp.")
     ] = Order.GIVEN,
     zone: Annotated[
-        list[str] | None, typer.Option(help="Time zone of the services in interval files; the home's otherwise.")
+        list[str] | None,
+        typer.Option(callback=_zones, help="Time zone of the services in interval files; the home's otherwise."),
     ] = None,
     utility: Annotated[str | None, typer.Option(help="Utility code agreed with the partner.")] = None,
     population: Annotated[str | None, typer.Option(help="Population token agreed with the partner.")] = None,
