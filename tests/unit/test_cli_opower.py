@@ -15,6 +15,7 @@ from tests.support.opower_files import account_row, month, name_of, text_of, usa
 from typer.testing import CliRunner
 
 from nightwatt.cli.app import app
+from nightwatt.delivery.opower import checker_lines
 
 CLEAN = text_of("usage", [usage_row("SP-1", month(n), month(n + 1)) for n in range(6)])
 BAD = CLEAN.replace("\t612.4", "\t-31337", 1)
@@ -106,11 +107,48 @@ def test_a_damaged_file_exits_with_two_and_is_told(tmp_path: Path) -> None:
     assert "UNREADABLE" in result.output
 
 
+@pytest.mark.parametrize(
+    ("local", "central", "flag"), [(6, 8, b"\x01\x00"), (8, 10, b"\x63\x00")], ids=["encrypted", "unknown packing"]
+)
+def test_a_zip_nobody_here_can_open_is_unread(local: int, central: int, flag: bytes, tmp_path: Path) -> None:
+    made = io.BytesIO()
+    with zipfile.ZipFile(made, "w") as archive:
+        archive.writestr("usage.txt", CLEAN)
+    data = bytearray(made.getvalue())
+    for start, at in ((0, local), (data.index(b"PK\x01\x02"), central)):
+        data[start + at : start + at + 2] = flag
+    path = tmp_path / name_of("usage", extension="zip")
+    path.write_bytes(data)
+
+    result = run(tmp_path, path)
+
+    assert result.exit_code == 2
+    assert "UNREADABLE" in result.output
+
+
 def test_the_kind_can_be_said_where_the_name_does_not(tmp_path: Path) -> None:
     result = run(tmp_path, put(tmp_path, CLEAN, "odd.gz"), "--kind", "usage", "--format", "json")
 
     (report,) = json.loads(result.output)["files"]
     assert (report["kind"], report["rows"], [f["code"] for f in report["findings"]]) == ("usage", 6, ["NAME_PATTERN"])
+
+
+def test_a_length_the_partner_does_not_take_is_a_fault_of_the_name(tmp_path: Path) -> None:
+    result = run(tmp_path, put(tmp_path, CLEAN, name_of("interval45")))
+
+    assert result.exit_code == 1
+    assert "NAME_PATTERN" in result.output
+    assert "the type must be one of interval5, interval15" in result.output
+
+
+def test_what_is_no_text_is_unread_before_it_fills_the_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(checker_lines, "BLOCK", 1000)
+    monkeypatch.setattr(checker_lines, "LONGEST_LINE", 5000)
+
+    result = run(tmp_path, put(tmp_path, "x" * 20_000))
+
+    assert result.exit_code == 2
+    assert "a line without end" in result.output
 
 
 def test_a_folder_is_read_by_stamp_customers_first(tmp_path: Path) -> None:

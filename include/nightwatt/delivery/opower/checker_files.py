@@ -106,7 +106,7 @@ class _Sequence:
         self._note_place(path, kind, found)
         if kind in BILLING:
             return check_billing_file(path, self._billing, self._record, found, cast("FileKind", kind), agreed)
-        length = int(kind.removeprefix("interval"))
+        length = int(kind.removeprefix("interval")) if kind in KINDS else None  # interval45: the name alone is wrong
         within = Within(self._coverage, self._gap_level, found)
         return check_interval_file(
             path, self._interval, self._question.zones, replace(agreed, length_min=length), within
@@ -154,15 +154,14 @@ def _in_order(paths: Iterable[Path], order: Order) -> list[Path]:
 def _kind_of(path: Path, kind: str | None) -> str:
     if kind is not None:
         return kind
-    # The longest first: interval15 begins like interval1440's start, and none may be taken for another.
-    found = next((k for k in KINDS if re.search(rf"(?:^|_){k}(?:_|\.|$)", path.name)), None)
+    found = re.search(r"(?:^|_)(full|customer|usage|interval\d+)(?:_|\.|$)", path.name)
     if found is None:
         raise TerminalError(
             "delivery.check_kind",
             f"{path.name}: the name does not say what kind of file it is",
             f"say it with --kind: {', '.join(KINDS)}",
         )
-    return found
+    return found[1]
 
 
 def _stamp(path: Path) -> str:

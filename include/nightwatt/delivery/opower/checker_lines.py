@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import zipfile
+import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
@@ -17,10 +18,14 @@ from typing import IO, cast
 import polars as pl
 from isal import igzip
 
-from nightwatt.delivery.opower.findings import Collector
+from nightwatt.delivery.opower.findings import SHOWN_LINES, Collector
 
 BLOCK = 8 << 20
+LONGEST_LINE = 32 << 20
+"""What has no line end for so long is no text of ours, and would else fill the memory."""
 LINE = "line_number"
+_DAMAGE = (OSError, EOFError, zlib.error, zipfile.BadZipFile, igzip.BadGzipFile, RuntimeError)
+"""What unpacking raises: damage, and zips that are encrypted or packed in a way nobody here knows."""
 _GZIP, _ZIP = b"\x1f\x8b", b"PK"
 
 
@@ -38,7 +43,7 @@ def unpacked(path: Path, found: Collector) -> Iterator[IO[bytes]]:
     try:
         with _opened(path, found) as stream:
             yield stream
-    except (OSError, EOFError, zipfile.BadZipFile, igzip.BadGzipFile) as e:
+    except _DAMAGE as e:
         raise Unreadable(type(e).__name__) from e
 
 
@@ -117,6 +122,8 @@ def blocks(stream: IO[bytes]) -> Iterator[bytes]:
         end = piece.rfind(b"\n") + 1
         if end == 0:
             rest += piece
+            if len(rest) > LONGEST_LINE:
+                raise Unreadable("a line without end")
             continue
         yield rest + piece[:end]
         rest = piece[end:]
@@ -155,7 +162,7 @@ def columns(block: bytes, names: list[str], first_line: int, found: Collector) -
             frame = None  # too many TABs on one line made up for too few on another
         if frame is not None and frame.height == lines:
             return frame.with_columns(pl.int_range(first_line, first_line + lines, dtype=pl.Int64).alias(LINE))
-    return _one_by_one(block, names, first_line, found)
+    return _without_ragged(block, names, first_line, found)
 
 
 def _split(block: bytes, names: list[str]) -> pl.DataFrame:
@@ -169,18 +176,15 @@ def _split(block: bytes, names: list[str]) -> pl.DataFrame:
     )
 
 
-def _one_by_one(block: bytes, names: list[str], first_line: int, found: Collector) -> pl.DataFrame:
-    good: list[list[str]] = []
-    good_lines: list[int] = []
-    bad: list[int] = []
-    for number, line in enumerate(block.decode("utf-8").split("\n")[:-1], start=first_line):
-        cells = line.split("\t")
-        if len(cells) == len(names):
-            good.append(cells)
-            good_lines.append(number)
-        else:
-            bad.append(number)
-    if bad:
-        found.add("TAB_COUNT", bad)
-    frame = pl.DataFrame(good, schema=dict.fromkeys(names, pl.String), orient="row")
-    return frame.with_columns(pl.Series(LINE, good_lines, dtype=pl.Int64))
+def _without_ragged(block: bytes, names: list[str], first_line: int, found: Collector) -> pl.DataFrame:
+    """Split the lines that have the right number of TABs, and note the others."""
+    numbered = pl.DataFrame({"text": block.decode("utf-8").split("\n")[:-1]}).with_row_index(LINE, first_line)
+    is_whole = pl.col("text").str.count_matches("\t", literal=True) == len(names) - 1
+    ragged = numbered.filter(~is_whole).get_column(LINE)
+    if len(ragged):
+        found.add("TAB_COUNT", ragged.head(SHOWN_LINES).to_list(), count=len(ragged))
+    whole = numbered.filter(is_whole)
+    if whole.is_empty():
+        return pl.DataFrame(schema=dict.fromkeys(names, pl.String) | {LINE: pl.Int64})
+    cells = _split(("\n".join(whole.get_column("text")) + "\n").encode(), names)
+    return cells.with_columns(whole.get_column(LINE).cast(pl.Int64))
