@@ -24,6 +24,7 @@ import pytest
 from tests.support.bulk_api import BulkApi, Faults
 from tests.support.crm_loader import LoadedFile, load_delivery
 from tests.support.data_cloud import DataCloud
+from tests.support.extract_files import Extracts
 
 from nightwatt import stages
 from nightwatt.contracts.catalog import PACKAGED
@@ -65,7 +66,7 @@ TEN = Plan(
     nights=[date(2026, 3, 27) + timedelta(days=n) for n in range(10)],
     deliveries=("crm_core", "crm_usage"),
     systems=("ccb", "mdm"),
-    domains=("usage", "billing"),  # on the first night usage knows no point yet: it waits, and goes out once it does
+    domains=("billing", "usage"),
 )
 TWO = Plan(
     utility=Utility(customers=25, seed=5),
@@ -129,6 +130,7 @@ class Story:
     clean: list[list[Sent]] = field(default_factory=list)
     deleted: Counter[str] = field(default_factory=Counter)
     whole: Tables = field(default_factory=dict)
+    late_point: str = ""  # of which the first night's files do not tell
 
     @property
     def nights(self) -> Sequence[date]:
@@ -147,6 +149,8 @@ class Story:
         """Run a night as the DAGs do, up to what readers see."""
         first = night == self.nights[0]
         write_night(self.plan.utility, night, self.settings.inbound, first_night=first, systems=self.plan.systems)
+        if first:
+            self._withhold_a_point(night)
         with self.platform(night) as platform:
             for feed in platform.catalog.feeds:
                 stages.arrive(platform, feed)
@@ -155,6 +159,13 @@ class Story:
             for domain in self.plan.domains:
                 stages.build(platform, domain, night)
                 stages.publish(platform, domain, night)
+
+    def _withhold_a_point(self, night: date) -> None:
+        """Leave a point out, with a meter on it, an agreement and reads: they wait until the next complete file."""
+        extracts = Extracts(self.settings.inbound, "ccb", night)
+        self.late_point = extracts["ci_sp"].pop(0)["SP_ID"]
+        assert list(extracts.where("ci_sa_sp", SP_ID=self.late_point))
+        extracts.save()
 
     def send(self, night: date, org: Org, delivery: str, *, is_lost: bool = False) -> Sent:
         """Deliver, let the middleware load what lies in the partner's folder, and take in what it brings back."""
@@ -270,7 +281,7 @@ def _troubled_nights(told: Story) -> None:
     for number, night in enumerate(told.nights, 1):
         told.run(night)
         for name in told.plan.deliveries:
-            is_lost = name == "crm_usage" and number % 3 == 1
+            is_lost = name == "crm_usage" and number % 3 == 2
             told.troubled.append(told.send(night, told.org, name, is_lost=is_lost))
     told.org.api.faults, told.org.cloud.refuse_every = Faults(), 0
 
@@ -321,6 +332,20 @@ def test_the_crm_has_the_records_of_the_marts(story: Story) -> None:
         balances = con.execute("SELECT billing_account_key, balance_amount_usd FROM crm_billing_account").fetchall()
     in_crm = story.tables()["BillingAccount"]
     assert dict(balances) == {key: Decimal(row["Current_Balance__c"] or "") for key, row in in_crm.items()}
+
+
+def test_what_waited_for_its_point_goes_out_once_the_point_is_known(story: Story) -> None:
+    """Its usage of the first night too, which no read touched again."""
+    key = f"CCB|SP|{story.late_point}"
+    published = {a.night: a.published for a in story.accounts if a.object.name == "service_point"}
+    assert [key in published[night] for night in story.nights[:2]] == [False, True]
+    tables = story.tables()
+    assert key in tables["ServicePoint"]
+    assert key in {row["ServicePoint.CIS_External_Id__c"] for row in tables["EnergyServiceAgreementItem"].values()}
+    assert key in {row["Service_Point__r.CIS_External_Id__c"] for row in tables["Asset"].values()}
+    if "crm_usage" in story.plan.deliveries:
+        days = {row["usage_date"] for row in tables["Usage_Day"].values() if row["service_point_key"] == key}
+        assert (story.nights[0] - timedelta(days=1)).isoformat() in days
 
 
 def test_every_night_accounts_for_every_row(story: Story) -> None:
