@@ -61,7 +61,7 @@ def check_interval_file(
     agreed: Agreed | None = None,
     within: Within | None = None,
 ) -> CheckReport:
-    """Check a file by every rule for interval files; memory grows with the service points, not with the rows.
+    """Check a file by every rule for interval files; memory is bounded, whatever the file holds.
 
     Args:
         zones: time zones of the services in the file; a label is legal if it is in one of them.
@@ -75,25 +75,25 @@ def check_interval_file(
         found.add("INT_LENGTH_MIXED", detail=f"the name says {named} minutes, the contract {agreed.length_min}")
     if length is None:  # no length, no grid: the rows cannot be judged
         return CheckReport(path.name, findings=found.found())
-    with own_coverage(within.coverage) as covered:
-        rules = RowRules(profile, length, zones, found, covered)
+    with own_coverage(within.coverage) as coverage:
+        rules = RowRules(profile, length, zones, found, coverage)
         header = profile.header_line if profile.text.header else None
         for frame in frames(path, Layout([c.name for c in profile.enabled], header, profile.retired_columns), found):
             rules.look(frame)
         rules.finish()
-        between = covered.finish_file(length, found, gap_level=within.gap_level)
+        told = coverage.finish_file(length, found, gap_level=within.gap_level)
     return CheckReport(
         file_name=path.name,
         kind=profile.name.types.get(length, ""),
         rows=rules.rows,
-        service_points=rules.service_points,
+        service_points=told.service_points,
         sums=dict(sorted(rules.sums.items())),
         estimated_rows=rules.estimated,
         first_end_at=rules.first_end_at,
         last_end_at=rules.last_end_at,
         gaps=found.count("GAP"),
-        overlaps=between.stretches,
-        corrections=between.reads + rules.repeated,
+        overlaps=told.stretches_again,
+        corrections=told.reads_again + rules.repeated,
         findings=found.found(),
     )
 

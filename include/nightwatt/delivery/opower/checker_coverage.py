@@ -25,11 +25,12 @@ _HERE = Path(__file__).parent
 
 
 @dataclass(frozen=True)
-class Again:
-    """Reads that earlier files had already."""
+class Covered:
+    """What a file came to: its service points, and the reads that earlier files had already."""
 
-    stretches: int
-    reads: int
+    service_points: int
+    stretches_again: int
+    reads_again: int
 
 
 class Coverage:
@@ -41,6 +42,10 @@ class Coverage:
         span = f"{keys}, first_end bigint, last_end bigint"
         con.execute(f"create or replace temp table covered ({span}, length bigint)")
         con.execute(f"create or replace temp table piece ({span}, line bigint)")
+        con.execute(
+            "create or replace temp table stretch "
+            "(service_point_id varchar, first_end bigint, last_end bigint, line bigint)"
+        )
 
     def add(self, steps: pl.DataFrame, stamp: str, length: int) -> None:
         """Take the next rows of the present file; `step` is what lies between a row and the one before it."""
@@ -51,12 +56,15 @@ class Coverage:
             .group_by([*KEY, "run"])
             .agg(pl.col(stamp).min().alias("first_end"), pl.col(stamp).max().alias("last_end"), pl.col(LINE).min())
         )
-        self._con.register("pieces_read", pieces.select(*KEY, "first_end", "last_end", LINE).to_arrow())
-        self._con.execute("insert into piece select * from pieces_read")
-        self._con.unregister("pieces_read")
+        self._insert("piece", pieces.select(*KEY, "first_end", "last_end", LINE))
 
-    def finish_file(self, length: int, found: Collector, *, gap_level: Level = Level.WARNING) -> Again:
+    def add_stretches(self, stretches: pl.DataFrame) -> None:
+        """Take the next stretches of rows that one service point has to itself: their first and their last end."""
+        self._insert("stretch", stretches.select("service_point_id", "first_end", "last_end", LINE))
+
+    def finish_file(self, length: int, found: Collector, *, gap_level: Level = Level.WARNING) -> Covered:
         """Judge the file against itself and those before it, and count it among them."""
+        points = self._judge_stretches(found)
         self._con.execute(f"create or replace temp table run as {_statement('checker_runs.sql', length)}")
         self._note_holes(length, found, gap_level)
         again = self._note_again(length, found)
@@ -71,7 +79,27 @@ class Coverage:
             f"insert into covered select * exclude (line), {length} from ({_statement('checker_runs.sql', length)})"
         )
         self._con.execute("delete from piece")
-        return again
+        return Covered(points, *again)
+
+    def _insert(self, table: str, frame: pl.DataFrame) -> None:
+        self._con.register("rows_read", frame.to_arrow())
+        self._con.execute(f"insert into {table} select * from rows_read")
+        self._con.unregister("rows_read")
+
+    def _judge_stretches(self, found: Collector) -> int:
+        """Note what goes back in time after rows of other service points; return how many service points there are."""
+        self._con.execute(
+            "create or replace temp table back as select service_point_id, line from stretch qualify "
+            "first_end < lag(last_end) over (partition by service_point_id order by line)"
+        )
+        count = _number(self._con, "select count(*) from back")
+        if count:
+            first = self._con.execute("from back order by line limit ?", [SHOWN_LINES]).fetchall()
+            samples = [Sample(line, point) for point, line in first]
+            found.add("ROW_ORDER", [line for _, line in first], count=count, samples=samples)
+        points = _number(self._con, "select count(distinct service_point_id) from stretch")
+        self._con.execute("delete from stretch")
+        return points
 
     def _note_holes(self, length: int, found: Collector, level: Level) -> None:
         self._con.execute(f"create or replace temp table hole as {_statement('checker_holes.sql', length)}")
@@ -92,7 +120,7 @@ class Coverage:
             ],
         )
 
-    def _note_again(self, length: int, found: Collector) -> Again:
+    def _note_again(self, length: int, found: Collector) -> tuple[int, int]:
         self._con.execute(f"create or replace temp table again as {_statement('checker_again.sql', length)}")
         stretches, reads = self._con.execute("select count(*), coalesce(sum(reads), 0) from again").fetchall()[0]
         if stretches:
@@ -104,7 +132,7 @@ class Coverage:
                 detail="an earlier file had them",
                 samples=[Sample(line, point, f"from {_shown(end, length)} on") for point, line, end, _ in first],
             )
-        return Again(int(stretches), int(reads))
+        return int(stretches), int(reads)
 
 
 @contextmanager

@@ -28,7 +28,8 @@ _FIELDS: tuple[FieldName, ...] = (
 class RowRules:
     """Looks at the rows of one file, block after block, and adds up what they hold.
 
-    What is missing between reads is not seen here, where a service point's rows may lie anywhere: `coverage` tells it.
+    What is missing between reads, and what goes back in time after other service points, is not seen here, where a
+    service point's rows may lie anywhere in the file: `coverage` tells it.
     """
 
     def __init__(
@@ -40,7 +41,6 @@ class RowRules:
         self._found = found
         self._coverage = coverage
         self._fields = {c.name: c.field for c in profile.enabled}
-        self._last_end: dict[str, int] = {}  # of each service point: minutes since 1970, UTC
         self._carry: pl.DataFrame | None = None
         self._steps: dict[int, int] = {}
         self._off_coarse: dict[int, int] = {}
@@ -51,11 +51,6 @@ class RowRules:
         self.sums: dict[str, Decimal] = {}
         self._first_end: int | None = None
         self._newest_end: int | None = None
-
-    @property
-    def service_points(self) -> int:
-        """How many service points have a readable row."""
-        return len(self._last_end)
 
     @property
     def first_end_at(self) -> datetime | None:
@@ -169,18 +164,17 @@ class RowRules:
     # ---- a row and the one before it --------------------------------------------------------------------------
 
     def _note_order(self, placed: pl.DataFrame) -> None:
-        """Rows of a service point never go back in time, even where others lie between."""
+        """Rows of a service point never go back in time; where others lie between, the coverage sees it."""
         same = pl.col("service_point_id") == pl.col("service_point_id").shift(1)
         back = placed.filter(same & (pl.col("end") < pl.col("end").shift(1))).get_column(LINE)
         if len(back):
             self._found.add("ROW_ORDER", back.head(SHOWN_LINES).to_list(), count=len(back))
-        starts = placed.filter(~same.fill_null(False)).select("service_point_id", "end", LINE)
+        starts = placed.filter(~same.fill_null(False)).select(
+            "service_point_id", pl.col("end").alias("first_end"), LINE
+        )
         goes_on = pl.col("service_point_id") == pl.col("service_point_id").shift(-1)
-        ends = placed.filter(~goes_on.fill_null(False)).select("end").to_series()
-        for (point, first, line), last in zip(starts.iter_rows(), ends, strict=True):
-            if first < self._last_end.get(point, first):
-                self._found.add("ROW_ORDER", [line])
-            self._last_end[point] = last
+        ends = placed.filter(~goes_on.fill_null(False)).select(pl.col("end").alias("last_end"))
+        self._coverage.add_stretches(pl.concat([starts, ends], how="horizontal"))
         low, high = placed.select(pl.col("end").min().alias("a"), pl.col("end").max().alias("b")).row(0)
         self._first_end = low if self._first_end is None else min(low, self._first_end)
         self._newest_end = high if self._newest_end is None else max(high, self._newest_end)

@@ -246,8 +246,8 @@ class Collector:
                 f"{RULES[code].message}: {tally.detail}" if tally.detail else RULES[code].message,
                 RULES[code].remedy,
                 tally.count,
-                tuple(tally.lines),
-                tuple(tally.samples),
+                tuple(sorted(tally.lines)),
+                tuple(sorted(tally.samples, key=lambda s: s.line)),
             )
             for (code, level), tally in self._found.items()
         ]
