@@ -95,7 +95,7 @@ docs: $(READY) ## build the documentation
 
 .PHONY: test
 test: $(READY) ## every test that needs nothing from the operating system
-	$(BIN)/pytest -n 2 --dist loadgroup $(PYTEST_ARGS)
+	$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
 
 .PHONY: test-long
 test-long: $(READY) ## the tests that take minutes, left out of `make test`

@@ -55,6 +55,9 @@ ON_DEMAND = {
 }
 NOT_RUN = pytest.StashKey[dict[str, set[str]]]()
 
+SHORT = ("docs", "spec", "unit")
+"""Folders whose tests take milliseconds, or a few seconds."""
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Add `--system` and `--long`."""
@@ -72,9 +75,18 @@ def pytest_unconfigure() -> None:
     shutil.rmtree(HOME, ignore_errors=True)
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out the tests of either kind unless asked for, and remember each of them."""
+@pytest.hookimpl(wrapper=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> Generator[None, None, None]:
+    """Leave out the tests of either kind unless asked for, and remember each of them; the others in their order.
+
+    Whole nights come first: a parallel run hands out files in order, and the last ones should be short.
+    """
+    _leave_out(config, items)
+    yield  # into a random order
+    items.sort(key=lambda item: item.path.relative_to(REPOSITORY / "tests").parts[0] in SHORT)
+
+
+def _leave_out(config: pytest.Config, items: list[pytest.Item]) -> None:
     for mark in ON_DEMAND:
         if config.getoption(f"--{mark}"):
             continue

@@ -1,7 +1,7 @@
 """One Airflow for the tests of this folder: metadata database, plugins and DAGs, set up once per process.
 
 Belongs here: fixtures that need Airflow. The environment it reads its settings from is made in `tests/conftest.py`,
-before anything is imported; the tests of this folder carry one xdist group, so that the set-up is paid for once.
+before anything is imported.
 """
 
 from __future__ import annotations

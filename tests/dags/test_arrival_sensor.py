@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from nightwatt_airflow.feed_arrived_sensor import FeedArrivedSensor
     from nightwatt_airflow.feed_arrived_trigger import FeedArrivedTrigger
 
-pytestmark = pytest.mark.xdist_group("airflow")
 
 FEED = "mdm_interval_electric"
 THERE = {"is_ready": True, "reason": "1 of 1 files", "arrived": 1, "expected_at_least": 1}

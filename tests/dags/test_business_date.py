@@ -9,8 +9,6 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-pytestmark = pytest.mark.xdist_group("airflow")
-
 NEW_YORK = ZoneInfo("America/New_York")
 
 

@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
     from nightwatt.ledger.book import Ledger
 
-pytestmark = pytest.mark.xdist_group("airflow")
 
 NEW_YORK = ZoneInfo("America/New_York")
 

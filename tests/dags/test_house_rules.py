@@ -13,7 +13,6 @@ import pytest
 if TYPE_CHECKING:
     from airflow.dag_processing.dagbag import DagBag
 
-pytestmark = pytest.mark.xdist_group("airflow")
 
 DAG_FILES = sorted((Path(__file__).resolve().parents[2] / "dags").glob("*.py"))
 DAG_IDS = [path.stem for path in DAG_FILES]

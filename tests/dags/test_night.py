@@ -23,7 +23,6 @@ from nightwatt.delivery.salesforce.profile import load_profile
 from nightwatt.settings import Settings
 
 pytestmark = [
-    pytest.mark.xdist_group("airflow"),
     pytest.mark.slow,
     pytest.mark.filterwarnings("default"),  # Airflow, dbt and their libraries run in this process
 ]
