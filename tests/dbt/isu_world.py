@@ -226,7 +226,14 @@ def _money(s: Scratch) -> None:
             kwh | {"belnr": "D4", "belzeile": "1", "belzart": "ZENERG", "v_abrmenge": 5000},
         ),
     )
-    s.load("isu_eabl", sap({"ablbelnr": "R1", "schaever": "01"}, {"ablbelnr": "R2", "schaever": ""}))
+    s.load(
+        "isu_eabl",
+        sap(
+            {"ablbelnr": "R1", "schaever": "01"},
+            {"ablbelnr": "R2", "schaever": "", "v_zwstand": 812, "n_zwstand": "0.4"},
+        ),
+    )
+    s.load("isu_eablg", sap(*({"ablbelnr": "R2", "anlage": POWER, "ablesgr": reason} for reason in ("01", "06"))))
     reading = {"belzeile": "1"}
     s.load(
         "isu_dberchz2",

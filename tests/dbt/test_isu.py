@@ -214,6 +214,14 @@ def test_a_bill_says_of_each_contract_what_it_used_and_costs(world: Scratch) -> 
     ]
 
 
+def test_mistake_15_a_reading_is_whole_and_fraction_and_its_reasons_do_not_multiply_it(world: Scratch) -> None:
+    """R2 was read for two reasons; its bill's energy counts once."""
+    assert world.rows("select count(*) as reasons from lake.isu_eablg where ablbelnr = 'R2'") == [{"reasons": 2}]
+    sql = "select reading_value from staging.stg_isu__meter_readings where reading_id = 'R2'"
+    assert world.rows(sql) == [{"reading_value": Decimal("812.4")}]
+    assert said(world, "bill_services", "usage_quantity")[0] == (Decimal("410.75"),)
+
+
 def test_a_balance_is_the_open_items_and_credits_meet_the_oldest_first(world: Scratch) -> None:
     """Cleared and statistical items are not owed; what is due today is not overdue; a credit is never overdue."""
     columns = "billing_account_key, balance_amount_usd, payoff_balance_usd, overdue_amount_usd, balance_as_of"

@@ -79,7 +79,7 @@ def test_every_setting_is_documented() -> None:
 
     assert found - connection - {"NIGHTWATT_HOME"} <= set(page)
     for name in connection:
-        stem = name.removeprefix("NIGHTWATT_SFTP_OPOWER").removeprefix("NIGHTWATT_SFTP").lstrip("_")
+        stem = re.sub(r"^NIGHTWATT_SFTP_(OPOWER_|CRM_)?", "", name)
         assert f"NIGHTWATT_SFTP_<NAME>_{stem}" in read("reference/settings.md")
 
 

@@ -93,7 +93,7 @@ MARTS = (
 )  # fmt: skip
 
 
-@pytest.fixture(scope="module", params=[7])
+@pytest.fixture(scope="module", params=[7, *(pytest.param(seed, marks=pytest.mark.long) for seed in (11, 23, 101))])
 def both(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
     """A home that took in two nights of both systems and published them."""
     settings = Settings(home=tmp_path_factory.mktemp("both"), systems=("ccb", "isu", "mdm"))

@@ -15,6 +15,8 @@ from typing import Any
 import pytest
 import yaml
 
+from nightwatt.contracts.catalog import load_catalog
+
 REPOSITORY = Path(__file__).resolve().parents[3]
 COMPOSE: dict[str, Any] = yaml.safe_load((REPOSITORY / "docker-compose.yaml").read_text("utf-8"))
 SERVICES: dict[str, Any] = COMPOSE["services"]
@@ -68,12 +70,10 @@ def test_every_mounted_secret_is_declared_and_every_secret_read_is_mounted() -> 
 def test_what_only_a_deployment_knows_must_be_given() -> None:
     text = (REPOSITORY / "docker-compose.yaml").read_text("utf-8")
     must = set(re.findall(r"\$\{(\w+):\?", text))
-    assert must == {
-        "NIGHTWATT_INBOUND",
-        "NIGHTWATT_SFTP_OPOWER_HOST",
-        "NIGHTWATT_SFTP_OPOWER_USER",
-        "NIGHTWATT_SFTP_OPOWER_HOST_KEY",
-    }
+    connections = {d.destination.connection.upper() for d in load_catalog().deliveries.values()}
+    assert connections == {"OPOWER", "CRM"}
+    asked = {f"NIGHTWATT_SFTP_{name}_{part}" for name in connections for part in ("HOST", "USER", "HOST_KEY")}
+    assert must == {"NIGHTWATT_INBOUND", *asked}
     given = dict(
         line.split("=", 1)
         for line in (REPOSITORY / "deploy" / "example.env").read_text("utf-8").splitlines()

@@ -57,6 +57,15 @@ def test_an_end_stamp_is_moved_back_by_the_length(bench: Bench, reads: Maker) ->
     assert bench.lake(feed, STARTS) == [(1, "01-15 05:00", "01-15")]
 
 
+def test_mistake_17_one_interval_is_one_read_whichever_end_its_source_marks(bench: Bench, reads: Maker) -> None:
+    """Oracle, CMEP and Opower stamp the end of an interval, ESPI and Itron its start."""
+    ends = reads(simple(marks="end"))
+    bench.load(ends, file("2026-01-15 06:00:00"))
+    starts = reads(simple(marks="start")).model_copy(update={"feed": "starts"})
+    bench.load(starts, file("2026-01-15 05:00:00"))
+    assert bench.lake(ends, STARTS) == bench.lake(starts, STARTS) == [(1, "01-15 05:00", "01-15")]
+
+
 def test_market_time_runs_at_one_offset_all_year(bench: Bench, reads: Maker) -> None:
     feed = reads(simple(clock='{kind: fixed, offset: "+10:00"}'))
     bench.load(feed, file("2026-01-15 00:00:00", "2026-07-15 00:00:00"))

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import gzip
 from datetime import date
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from tests.support.idocs import Partner, control, idoc, segment, status, text_of
 from tests.unit.intake.conftest import TABLE, contract
 
+import nightwatt
 from nightwatt.errors import TerminalError
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from tests.unit.intake.conftest import Bench
 
     from nightwatt.contracts.feed import Feed
@@ -41,6 +41,7 @@ columns:
   - {name: DOCNUM, field: docnum, control_field: DOCNUM}
   - {name: CREDAT, field: created, control_field: CREDAT, type: date, format: "%Y%m%d"}
 """
+PACKAGE = Path(nightwatt.__file__).parent
 ANN, BOB, CAT = Partner("0000000001", "Ann"), Partner("0000000002", "Bob"), Partner("0000000003", "Cat")
 NEVER = Partner("0000000009", "Nev", "19701340")
 
@@ -72,6 +73,15 @@ def test_each_row_segment_is_a_row(bench: Bench) -> None:
         ("0000000002", "Bob", date(1970, 1, 1), 3),
         ("0000000003", "Cat", date(1970, 1, 1), 5),
     ]
+
+
+def test_mistake_16_idoc_types_are_the_contracts_words_and_never_ours(bench: Bench) -> None:
+    """Account and billing IDocs are the customer's own types; object types such as ISUPARTNER are none at all."""
+    ours = "\n".join(path.read_text("utf-8") for path in PACKAGE.rglob("*.py"))
+    assert [n for n in ("ISUPARTNER", "ISUACCOUNT", "ISUINSTLN", "ISUCONTRCT", "FIDCCP") if n in ours] == []
+    feed = contract(TABLE, FORMAT.replace("ZISU_BP01", "ZANY_NAME9").replace("ZISU_BP\n", "ZANY_NAME\n") + COLUMNS)
+    content = text_of(idoc(1, [ANN], idoc_type="ZANY_NAME9", message_type="ZANY_NAME"), idoc(2, [BOB]))
+    assert read(bench, feed, content) == (["0000000001"], [(3, "idoc.wrong_type"), (4, "idoc.wrong_type")], 1)
 
 
 @pytest.mark.parametrize("end", ["\n", "\r\n"])

@@ -86,6 +86,13 @@ def test_quality_codes_become_canonical_classes(
     assert one(bench, reads(ONE), value, flag) == kept
 
 
+def test_mistake_25_a_zero_of_a_missing_read_is_no_usage(bench: Bench, reads: Maker) -> None:
+    """Meter systems write 0.0 beside the code that says nothing was read; a zero that was read is one."""
+    assert one(bench, reads(ONE), "0.0", "N") == (None, "missing")
+    read = reads(ONE).model_copy(update={"feed": "read"})
+    assert one(bench, read, "0.0", "A") == ("0.00000000", "actual")
+
+
 def test_a_blank_value_can_be_a_reject_or_no_row(bench: Bench, reads: Maker) -> None:
     rejecting = reads(ONE + "  blank_value: reject\n")
     assert one(bench, rejecting, "", "A") == ("row.required_blank",)
