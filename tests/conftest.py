@@ -43,6 +43,7 @@ HOME = _clean_environment()
 
 import hypothesis  # noqa: E402  (the environment comes first)
 import pytest  # noqa: E402
+import structlog  # noqa: E402
 
 # A loaded machine is not a defect: no time limit per example; pytest-timeout bounds the whole test.
 hypothesis.settings.register_profile("nightwatt", deadline=None)
@@ -95,6 +96,13 @@ def _leave_out(config: pytest.Config, items: list[pytest.Item]) -> None:
             items[:] = [item for item in items if not item.get_closest_marker(mark)]
             config.hook.pytest_deselected(items=left_out)
             config.stash[NOT_RUN][mark].update(item.nodeid for item in left_out)
+
+
+@pytest.fixture(autouse=True)
+def _own_logging() -> Generator[None, None, None]:
+    """Undo what a command set up: a later test of the process would not see the lines it looks for."""
+    yield
+    structlog.reset_defaults()
 
 
 @pytest.hookimpl(wrapper=True)

@@ -25,7 +25,9 @@ SHARES = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
 """Where in a stage it is killed: at its first kill point, ..., at its last."""
 
 KILLS = [(stage, share) for stage in ("arrive", "load", "merge") for share in SHARES]
-KILLS += [("build", 0.3), ("build", 0.6), ("build", 0.9)]
+KILLS += [("build", 0.6)]
+BUILD_KILLS = [pytest.param("build", share, marks=pytest.mark.long) for share in (0.3, 0.9)]
+"""A build takes half a minute, so it is killed once where time is short."""
 
 
 def state(home: Path) -> dict[str, Any]:
@@ -103,7 +105,7 @@ def finish(home: Path, stage: str, last: str) -> None:
 
 
 @pytest.mark.timeout(600)
-@pytest.mark.parametrize(("stage", "share"), KILLS)
+@pytest.mark.parametrize(("stage", "share"), [*KILLS, *BUILD_KILLS])
 def test_a_killed_stage_leaves_nothing_behind(
     nights: dict[str, Path], tmp_path: Path, stage: str, share: float
 ) -> None:

@@ -34,7 +34,7 @@ def _agrees_with_a_rebuild(scratch: Scratch, chain: str, names: tuple[str, ...])
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", [1, 2])
+@pytest.mark.parametrize("seed", [1, pytest.param(2, marks=pytest.mark.long)])
 def test_nights_of_usage_equal_a_rebuild(scratch: Scratch, seed: int) -> None:
     """Late reads, corrections, reads that turn missing, units that change, months that end."""
     chance = random.Random(seed)
@@ -121,7 +121,7 @@ def _reads(chance: random.Random, night: int) -> list[dict[str, Any]]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", [1, 2])
+@pytest.mark.parametrize("seed", [1, pytest.param(2, marks=pytest.mark.long)])
 def test_nights_of_billing_equal_a_rebuild(scratch: Scratch, seed: int) -> None:
     """Late transactions, moved segments, old versions after new ones, loads that end out of order."""
     chance = random.Random(seed)

@@ -20,6 +20,7 @@ def _said(scratch: Scratch, prefix: str) -> dict[str, list[tuple[str, ...]]]:
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_clients_with_the_same_numbers_do_not_mix(scratch: Scratch) -> None:
     load_world(scratch)
     scratch.build("+path:models/intermediate/isu", full=True)

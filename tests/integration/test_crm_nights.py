@@ -1,7 +1,7 @@
 """Nights of change of a make-believe utility, from extracts to a CRM that refuses rows and loses its answers.
 
 What all deltas make of an empty CRM is what one full delivery of the last night makes of another. Ten nights take
-minutes and run with `--long`; two of them, on both sides of the month's end and without usage, run always.
+minutes, two of them, on both sides of the month's end and without usage, one: both run with `--long`.
 """
 
 from __future__ import annotations
@@ -251,7 +251,7 @@ def org() -> Iterator[Org]:
 @pytest.fixture(
     scope="module",
     params=[
-        pytest.param(TWO, id="two"),
+        pytest.param(TWO, id="two", marks=pytest.mark.long),
         pytest.param(TEN, id="ten", marks=[pytest.mark.long, pytest.mark.timeout(3600)]),
     ],
 )
