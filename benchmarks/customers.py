@@ -56,7 +56,7 @@ def _nights(home: Path, customers: int) -> dict[str, Any]:
     settings = Settings(home=home / "home", memory_limit="2GB")
     _simulated(Utility(customers=customers), settings.inbound, write_night)
     found: dict[str, Any] = {"customers": customers}
-    with LoopbackServer(home / "partner") as partner:
+    with LoopbackServer(home / "partner", folders=["incoming"]) as partner:
         os.environ.update(partner.environment("crm"))
         for name, night in zip(("first night", "second night"), NIGHTS, strict=True):
             found[name] = _night(settings, night)
