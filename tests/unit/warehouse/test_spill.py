@@ -1,0 +1,32 @@
+"""A build that is larger than its memory limit spills to disk and goes on, model after model."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+from nightwatt.settings import Settings
+from nightwatt.warehouse import duck_file, run_dbt
+
+PROFILE = Path(__file__).resolve().parents[3] / "dbt_project" / "profiles.yml"
+LARGER_THAN_MEMORY = "select range as n, md5(range::varchar) as text from range(1500000) order by text"
+
+
+def test_a_build_may_spill_and_open_another_cursor(settings: Settings) -> None:
+    """With the project's own profile: dbt repeats some of it on every cursor, and not everything may be set twice."""
+    project = settings.dbt_project
+    shutil.rmtree(project / "models")
+    (project / "models").mkdir()
+    for name in ("first", "second"):
+        (project / "models" / f"{name}.sql").write_text(
+            "{{ config(materialized='table') }}\n" + LARGER_THAN_MEMORY, "utf-8"
+        )
+    (project / "profiles.yml").write_text(PROFILE.read_text("utf-8").replace("nightwatt:", "tiny:", 1), "utf-8")
+    small = settings.model_copy(update={"memory_limit": "80MB"})
+
+    with duck_file.writer_lock(small, "test") as held:
+        result = run_dbt(small, "run", held=held)
+
+    assert [node.status for node in result.nodes] == ["success"] * 2
+    with duck_file.reader(small, duck_file.warehouse_file(small)) as con:
+        assert con.execute("select count(distinct text) from second").fetchone() == (1_500_000,)
