@@ -74,7 +74,6 @@ ONE_SIDED: Mapping[str, tuple[OneSided, ...]] = {
     "crm_service_agreement": (
         OneSided("product_key", "RS_CD and TARIFTYP are codes of their own, compared below"),
         OneSided("legacy_number", "EVER.VREFER"),
-        OneSided("status_reason", "STRT_RSN_FLG and STOP_RSN_FLG of CI_SA"),
     ),
     "crm_agreement_item": (
         OneSided("agreement_item_key", "CI_SA_SP has a number of its own; in SAP the contract names its installation"),
@@ -93,7 +92,7 @@ MARTS = (
 )  # fmt: skip
 
 
-@pytest.fixture(scope="module", params=[7, *(pytest.param(seed, marks=pytest.mark.long) for seed in (11, 23, 101))])
+@pytest.fixture(scope="module", params=[7, *(pytest.param(seed, marks=pytest.mark.long) for seed in (11, 23))])
 def both(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
     """A home that took in two nights of both systems and published them."""
     settings = Settings(home=tmp_path_factory.mktemp("both"), systems=("ccb", "isu", "mdm"))
@@ -127,6 +126,8 @@ def told_by(settings: Settings, mart: str, system: str) -> list[tuple[Any, ...]]
 
 def compared(column: str) -> str:
     """Return the SQL of what is compared of a column."""
+    if column == "status_reason":  # CC&B gives one for an agreement that never ran
+        return "case when agreement_status <> 'cancelled' then status_reason end"
     return plain(column) if column.endswith("_key") or column == "native_id" else column
 
 
