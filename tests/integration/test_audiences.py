@@ -286,7 +286,7 @@ def test_a_killed_publication_is_completed_by_the_next_attempt(
 
 
 def changed(table: dict[str, Any], **classes: str) -> dict[str, Any]:
-    return {**PARTNER, "classes": {**PARTNER["classes"], **classes}, "tables": [table]}  # type: ignore[dict-item]
+    return {**PARTNER, "classes": {**PARTNER["classes"], **classes}, "tables": [table]}
 
 
 @pytest.mark.parametrize(

@@ -90,8 +90,8 @@ def run(home: Home, nights: list[Night]) -> Marts:
         marts = marts_of(night.people, known)
         home.load(
             home.deliver(marts, day),
-            refuse=lambda name, key, n=night: (sum(map(ord, name + key)) % 7) in n.refused,  # type: ignore[misc]
-            lost=lambda name, n=night: name.split("_")[3] in n.lost,  # type: ignore[misc]
+            refuse=lambda name, key, n=night: (sum(map(ord, name + key)) % 7) in n.refused,
+            lost=lambda name, n=night: name.split("_")[3] in n.lost,
         )
         home.take()
     for day in range(len(nights) + 1, len(nights) + 1 + CALM_NIGHTS):

@@ -196,7 +196,7 @@ class BulkApi(LocalServer):
         form = {name: values[0] for name, values in parse_qs(request.body.decode()).items()}
         given = (form.get("client_id"), form.get("client_secret"))
         if (basic := request.headers.get("Authorization", "")).startswith("Basic "):
-            given = tuple(base64.b64decode(basic.removeprefix("Basic ")).decode().partition(":")[::2])  # type: ignore[assignment]
+            given = tuple(base64.b64decode(basic.removeprefix("Basic ")).decode().partition(":")[::2])
         if form.get("grant_type") != "client_credentials":
             return Reply.of({"error": "unsupported_grant_type", "error_description": "grant type not supported"}, 400)
         if given != (self.consumer_key, self.consumer_secret):

@@ -303,7 +303,7 @@ def test_a_delete_takes_details_along_empties_lookups_and_stops_at_required_ones
 
 def test_the_id_of_18_characters_ends_in_the_capitals_of_the_first_15() -> None:
     crm = Crm()
-    made = crm.insert(OBJECTS["BillingAccount"], [(crm.cell(OBJECTS["BillingAccount"], "Name"), "x")], 1)  # type: ignore[list-item]
+    made = crm.insert(OBJECTS["BillingAccount"], [(crm.cell(OBJECTS["BillingAccount"], "Name"), "x")], 1)
 
     # 0bA: the third of the first five is a capital, 2 ** 2 = 4, the letter E.
     assert made.id == "0bA000000000001EAA"

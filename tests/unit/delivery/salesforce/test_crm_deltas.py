@@ -401,7 +401,7 @@ def test_what_vanished_otherwise_is_told_and_not_deleted(home: Home) -> None:
 def test_the_state_is_made_again_from_the_answers(home: Home) -> None:
     for day in (1, 2, 3):
         marts = {"crm_party": [crm.party(n, party_name=f"Name {n} {day if n % 2 else 0}") for n in range(1, 8)]}
-        home.load(home.deliver(marts, day), refuse=lambda _, key, day=day: key.endswith(str(day)))  # type: ignore[misc]
+        home.load(home.deliver(marts, day), refuse=lambda _, key, day=day: key.endswith(str(day)))
         home.take()
     before = home.state("party")
     store = StateStore(home.settings, home.ledger, "crm_core")
