@@ -219,7 +219,7 @@ def test_mistake_15_a_reading_is_whole_and_fraction_and_its_reasons_do_not_multi
     assert world.rows("select count(*) as reasons from lake.isu_eablg where ablbelnr = 'R2'") == [{"reasons": 2}]
     sql = "select reading_value from staging.stg_isu__meter_readings where reading_id = 'R2'"
     assert world.rows(sql) == [{"reading_value": Decimal("812.4")}]
-    assert said(world, "bill_services", "usage_quantity")[0] == (Decimal("410.75"),)
+    assert said(world, "bill_services", "usage_quantity", "bill_service_key")[0] == (Decimal("410.75"),)
 
 
 def test_a_balance_is_the_open_items_and_credits_meet_the_oldest_first(world: Scratch) -> None:

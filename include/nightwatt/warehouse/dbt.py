@@ -169,6 +169,7 @@ def _environment(settings: Settings) -> Iterator[None]:
     wanted = {
         "NIGHTWATT_WAREHOUSE_FILE": str(duck_file.warehouse_file(settings)),
         "NIGHTWATT_MEMORY_LIMIT": settings.memory_limit,
+        "NIGHTWATT_THREADS": str(settings.threads or len(os.sched_getaffinity(0))),
         "NIGHTWATT_SCRATCH": str(settings.scratch),
         "NIGHTWATT_ZONE": settings.zone,
         "DBT_TARGET_PATH": str(target_path(settings)),
