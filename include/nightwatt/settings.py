@@ -120,6 +120,11 @@ class Settings(BaseSettings):
         return self.root / "outbox"
 
     @property
+    def sent(self) -> Path:
+        """What was sent, searchable: an index a file, made again from the outbox where it is missing."""
+        return self.root / "sent"
+
+    @property
     def acknowledged(self) -> Path:
         """What partners have acknowledged: `<delivery>/<object>/v<version>.parquet`, and the answers it is made of."""
         return self.root / "acknowledged"

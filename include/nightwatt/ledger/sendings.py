@@ -52,6 +52,15 @@ def recent(session: Session, limit: int, business_date: date | None = None) -> S
     return session.scalars(question).all()[::-1]
 
 
+def delivered(session: Session, delivery: str) -> Sequence[Sending]:
+    """Return every file of a delivery the partner got, in order of arrival."""
+    return session.scalars(
+        select(Sending)
+        .where(Sending.delivery == delivery, Sending.state == DeliveryState.DELIVERED)
+        .order_by(Sending.delivered_at, Sending.id)
+    ).all()
+
+
 def last_delivered(session: Session, delivery: str) -> Sending | None:
     """Return the file of a delivery that went out last; the next one begins where its loads end."""
     return session.scalars(

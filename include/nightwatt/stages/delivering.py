@@ -13,6 +13,7 @@ from typing import Any
 
 import duckdb
 
+from nightwatt.delivery import sent_index
 from nightwatt.delivery.courier import nowhere
 from nightwatt.delivery.deliver import Delivered, Outcome, PublicationFacts
 from nightwatt.delivery.deliver import deliver as send
@@ -85,6 +86,7 @@ def deliver(
             at=at,
         )
         _note_findings(platform, result, business_date)
+        sent_index.ensure(platform.settings, platform.ledger, delivery_name)
     files = tuple(SentFile(r.file_name, r.rows, r.size_bytes, r.sha256, r.remote_path) for r in result.receipts)
     return DeliverSummary(delivery_name, result.outcome.value, result.message, files)
 
