@@ -22,6 +22,7 @@ import pyarrow as pa
 from nightwatt.contracts.canonical import READ_COLUMNS
 from nightwatt.contracts.delivery import OpowerIntervalDelivery
 from nightwatt.delivery.opower.profile import IntervalProfile, load_profile
+from nightwatt.delivery.phases import Window
 
 NEW_YORK = "America/New_York"
 
@@ -117,6 +118,11 @@ def contract(**changes: Any) -> OpowerIntervalDelivery:
         }
         | changes
     )
+
+
+def loaded(since: int | None = None, through: int = 9) -> Window:
+    """Return the window of what was loaded after one publication, through another."""
+    return Window(since, through, None, None, None, None)
 
 
 def profile(*, min_decimals: int | None = None, clock_change: str | None = None, **enabled: bool) -> IntervalProfile:

@@ -36,8 +36,8 @@ class Destination(_Strict):
 
     transport: Literal["sftp"] = "sftp"
     connection: Identifier = Field(description="name of the connection: NIGHTWATT_SFTP_<NAME>_* settings")
-    review_folder: str = Field("/shared_files", description="folder while files are under review")
-    production_folder: str = Field("/uploads", description="folder once the partner approved")
+    review_folder: str = Field("/shared_files", description="folder of samples, history, and files under review")
+    production_folder: str = Field("/uploads", description="folder of incrementals, once the population is approved")
 
 
 class OpowerIntervalDelivery(_Delivery):
@@ -51,7 +51,6 @@ class OpowerIntervalDelivery(_Delivery):
         (), description="feeds whose reads it carries; every feed of this commodity and length otherwise"
     )
     length_min: Literal[5, 15, 30, 60, 1440]
-    state: Literal["review", "approved"] = Field("review", description="whether files go to review or production")
     allow_incomplete_profile: bool = Field(
         False, description="the operator's word that an incomplete profile may go to production"
     )

@@ -23,9 +23,10 @@ from nightwatt.delivery import outbox
 from nightwatt.delivery.courier import At, Courier, Receipt, nowhere, receipt_of
 from nightwatt.delivery.opower.parcel import OpowerMaker
 from nightwatt.delivery.parcels import Made, Maker, PublicationFacts, Task
+from nightwatt.delivery.phases import Phase, PhaseKind
 from nightwatt.delivery.salesforce.parcel import CrmMaker
 from nightwatt.delivery.sftp import Remote, connection_settings, open_remote
-from nightwatt.ledger import Ledger, acknowledgements, sendings
+from nightwatt.ledger import Ledger, acknowledgements, populations, sendings
 from nightwatt.ledger.checks import CheckResult
 from nightwatt.ledger.models import DeliveryState, Sending
 from nightwatt.settings import Settings
@@ -55,7 +56,7 @@ class Delivered:
     message: str
 
 
-def deliver(
+def deliver(  # noqa: PLR0913  (the whole of a delivery is said here, once)
     delivery: OpowerIntervalDelivery | CrmDelivery,
     settings: Settings,
     ledger: Ledger,
@@ -63,6 +64,7 @@ def deliver(
     publication: PublicationFacts,
     business_date: date,
     *,
+    phase: Phase = Phase(),  # noqa: B008  (frozen)
     connect: Callable[[], AbstractContextManager[Remote]] | None = None,
     at: At = nowhere,
 ) -> Delivered:
@@ -70,6 +72,7 @@ def deliver(
 
     Args:
         connection: the published warehouse.
+        phase: what is asked for; an incremental, unless somebody wants a sample or the whole history.
         connect: opens the partner's SFTP server; from `NIGHTWATT_SFTP_<NAME>_*` by default.
         at: called at each named step of the courier.
 
@@ -77,28 +80,38 @@ def deliver(
         TransientError: the partner is away, or another process sends this delivery; run again.
         TerminalError: the profile is incomplete, the file has blocking findings, or the sending is `unknown`.
     """
-    task = Task(delivery, settings, ledger, publication, business_date)
+    task = Task(delivery, settings, ledger, publication, business_date, phase)
     maker = _maker(task)
-    remote_folder = maker.remote_folder()
+    maker.remote_folder()  # what must not go out is refused before anything is done
     with ledger.read() as session:
-        last = sendings.last_delivered(session, task.name)
         is_drained = not sendings.unfinished(session, task.name)
-    if is_drained and last is not None and maker.is_covered(last):
-        return _nothing_to_do(task, (), last)  # before the partner's address is asked for: nobody is called
+    if is_drained and (covering := maker.covered_by(_counted(task))):
+        return _nothing_to_do(task, (), covering)  # before the partner's address is asked for: nobody is called
     if connect is None:
         connect = partial(open_remote, connection_settings(delivery.destination.connection))
     with outbox.only_one(settings.outbox, task.name):
         courier = Courier(ledger, connect, at)
         receipts = _drain(task, courier)
-        with ledger.read() as session:
-            last = sendings.last_delivered(session, task.name)
-        if last is not None and maker.is_covered(last):
-            return _nothing_to_do(task, receipts, last)
+        last = _counted(task)
+        if covering := maker.covered_by(last):
+            return _nothing_to_do(task, receipts, covering)
         _clear_leftovers(task)
         made = maker.make(connection, last)
         if not made.files:
-            return _result(task, receipts, made, "no read to send was loaded since the last file")
-        return _result(task, [*receipts, *_send(task, courier, made, remote_folder)], made, "")
+            return _result(task, receipts, made, _NOTHING_FOUND[phase.kind])
+        return _result(task, [*receipts, *_send(task, courier, made, maker.remote_folder())], made, "")
+
+
+_NOTHING_FOUND = {
+    PhaseKind.SAMPLE: "nothing of the sampled accounts is published; nothing sent",
+    PhaseKind.FULL: "nothing of this population is published; nothing sent",
+    PhaseKind.INCREMENTAL: "no row to send was loaded since the last file",
+}
+
+
+def _counted(task: Task) -> Sending | None:
+    with task.ledger.read() as session:
+        return populations.last_counted(session, task.name)
 
 
 def _maker(task: Task) -> Maker:
@@ -118,13 +131,20 @@ def _send(task: Task, courier: Courier, made: Made, remote_folder: str) -> list[
 
 def _intend(task: Task, made: Made, remote_folder: str) -> list[int]:
     """Commit to sending exactly these bytes under exactly these names, all of them or none."""
+    window, approval = made.window, _approval(task)
     rows = [
         Sending(
             delivery=task.name,
             business_date=task.business_date,
             publication_sequence=task.publication.sequence,
-            since_sequence=made.since_sequence,
+            since_sequence=window.since_sequence if window else None,
             through_sequence=task.publication.through_sequence,
+            phase=task.phase.kind,
+            first_day=window.first_day if window else None,
+            last_day=window.last_day if window else None,
+            sample_size=window.sample.size if window and window.sample else None,
+            sample_seed=window.sample.seed if window and window.sample else None,
+            approval_id=approval,
             file_name=file.path.name,
             content_sha256=file.sha256,
             size_bytes=file.size_bytes,
@@ -154,6 +174,15 @@ def _intend(task: Task, made: Made, remote_folder: str) -> list[int]:
         return [row.id for row in rows]
 
 
+def _approval(task: Task) -> int | None:
+    """Return the approval by which these files go to production; the lock keeps it from changing meanwhile."""
+    if task.phase.kind is not PhaseKind.INCREMENTAL:
+        return None
+    with task.ledger.read() as session:
+        approval = populations.approval_in_force(session, task.name)
+    return approval.id if approval else None
+
+
 def _drain(task: Task, courier: Courier) -> list[Receipt]:
     """Finish what earlier calls began, oldest first; nothing new is written before that is settled."""
     with task.ledger.read() as session:
@@ -170,11 +199,14 @@ def _clear_leftovers(task: Task) -> None:
     outbox.remove_leftovers(task.folder, keep={row.file_name for row in known})
 
 
-def _nothing_to_do(task: Task, receipts: Sequence[Receipt], last: Sending) -> Delivered:
+def _nothing_to_do(task: Task, receipts: Sequence[Receipt], covering: Sending) -> Delivered:
     nothing = Made(())
     if receipts:
         return _result(task, receipts, nothing, "")
-    message = f"all loads through {last.through_sequence} went out with {last.file_name}; nothing sent"
+    if task.phase.kind is PhaseKind.INCREMENTAL:
+        message = f"all loads through {covering.through_sequence} went out with {covering.file_name}; nothing sent"
+    else:
+        message = f"this {task.phase.kind} of this publication went out with {covering.file_name}; nothing sent"
     return _result(task, (), nothing, message)
 
 

@@ -16,8 +16,9 @@ import duckdb
 
 from nightwatt.contracts.delivery import CrmDelivery, OpowerIntervalDelivery
 from nightwatt.delivery import outbox
+from nightwatt.delivery.phases import Phase, Window
 from nightwatt.delivery.stamps import instant_of
-from nightwatt.ledger import Ledger
+from nightwatt.ledger import Ledger, sendings
 from nightwatt.ledger.checks import CheckResult
 from nightwatt.ledger.models import Sending
 from nightwatt.settings import Settings
@@ -41,6 +42,7 @@ class Task:
     ledger: Ledger
     publication: PublicationFacts
     business_date: date
+    phase: Phase = field(default_factory=Phase)
 
     @property
     def name(self) -> str:
@@ -52,12 +54,19 @@ class Task:
         """Where its files are written."""
         return outbox.folder_of(self.settings.outbox, self.name, self.business_date)
 
-    def first_stamp(self, last: Sending | None) -> datetime:
+    def newest_sent(self) -> Sending | None:
+        """Return the file that went out last, of whatever phase."""
+        with self.ledger.read() as session:
+            return sendings.last_delivered(session, self.name)
+
+    def first_stamp(self) -> datetime:
         """Return the stamp of the first file: the publication's, but always later than what is delivered.
 
-        Publications within one second, a split file that took the seconds after its own, or a clock set back would
-        else give a stamp the partner must not get. It follows from the ledger alone, so a rerun gives the same name.
+        Publications within one second, a split file that took the seconds after its own, a clock set back, or another
+        sample of the same publication would else give a stamp the partner must not get. It follows from the ledger
+        alone, so a rerun gives the same name.
         """
+        last = self.newest_sent()
         if last is None:
             return self.publication.published_at
         return max(self.publication.published_at, instant_of(last.file_name) + timedelta(seconds=1))
@@ -90,7 +99,7 @@ class Made:
     """The files of one delivery in the order in which they must be sent, and what is to be said about them."""
 
     files: tuple[Outgoing, ...]
-    since_sequence: int | None = None
+    window: Window | None = None  # which stored rows they took; None: the partner's own word decided that
     left_out: Mapping[str, int] = field(default_factory=dict)  # rows held back, by reason
     findings: tuple[CheckResult, ...] = ()
 
@@ -101,8 +110,13 @@ class Maker(Protocol):
     def remote_folder(self) -> str:
         """Return where the files go, refusing what must not go there."""
 
-    def is_covered(self, last: Sending) -> bool:
-        """Return whether what went out last holds all that this publication has."""
+    def covered_by(self, last: Sending | None) -> Sending | None:
+        """Return the sending that holds all this task would send; None where there is something to look for."""
 
     def make(self, con: duckdb.DuckDBPyConnection, last: Sending | None) -> Made:
-        """Write and check the files, from the published warehouse."""
+        """Write and check the files, from the published warehouse.
+
+        Args:
+            con: the published warehouse.
+            last: the sending that an incremental begins after (`ledger.populations.last_counted`).
+        """

@@ -70,6 +70,21 @@ class DeliveryState(StrEnum):
     FAILED = "failed"
 
 
+class PhaseKind(StrEnum):
+    """What a file is for: the partner takes a sample first, then the whole history, then what changed."""
+
+    SAMPLE = "sample"
+    FULL = "full"
+    INCREMENTAL = "incremental"
+
+
+class Decision(StrEnum):
+    """What a person decided about a population's way to production."""
+
+    APPROVED = "approved"
+    REJECTED = "rejected"
+
+
 class AnswerState(StrEnum):
     """What a partner has said about a file whose rows it acknowledges."""
 
@@ -212,6 +227,12 @@ class Sending(Base):
     publication_sequence: Mapped[int] = mapped_column(Big)
     since_sequence: Mapped[int | None] = mapped_column(Big)  # loads after this one are in it; null: everything
     through_sequence: Mapped[int] = mapped_column(Big)  # newest load it can contain
+    phase: Mapped[str] = mapped_column(String(20), default="incremental", server_default="incremental")
+    first_day: Mapped[date | None] = mapped_column(Date)  # nothing before it is in; null: no limit
+    last_day: Mapped[date | None] = mapped_column(Date)  # nothing after it is in; null: no cut
+    sample_size: Mapped[int | None] = mapped_column(Integer)  # accounts; null: all of them
+    sample_seed: Mapped[int | None] = mapped_column(Big)
+    approval_id: Mapped[int | None] = mapped_column(Integer)  # whose word sent it to production; null: for review
     file_name: Mapped[str] = mapped_column(String(255))
     content_sha256: Mapped[str] = mapped_column(String(64))  # of the bytes sent
     size_bytes: Mapped[int] = mapped_column(Big)
@@ -224,6 +245,21 @@ class Sending(Base):
     renaming_at: Mapped[datetime | None] = mapped_column(UtcDateTime)  # set before the first rename is tried
     delivered_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     message: Mapped[str | None] = mapped_column(Text)
+
+
+class Approval(Base):
+    """One person's word on whether a population goes to production, after looking at one file; the newest counts."""
+
+    __tablename__ = "approvals"
+
+    id: Mapped[int] = mapped_column(Integer, primary_key=True)
+    delivery: Mapped[str] = mapped_column(String(100), index=True)
+    sending_id: Mapped[int] = mapped_column(ForeignKey("deliveries.id"))  # the file looked at
+    content_sha256: Mapped[str] = mapped_column(String(64))  # of its bytes in the outbox, as they were then
+    decision: Mapped[str] = mapped_column(String(20))
+    decided_by: Mapped[str] = mapped_column(String(255))
+    decided_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    note: Mapped[str | None] = mapped_column(Text)
 
 
 class Answer(Base):

@@ -62,11 +62,26 @@ def delivered(session: Session, delivery: str) -> Sequence[Sending]:
 
 
 def last_delivered(session: Session, delivery: str) -> Sending | None:
-    """Return the file of a delivery that went out last; the next one begins where its loads end."""
+    """Return the file of a delivery that went out last, whatever its phase; the next one is stamped later."""
     return session.scalars(
         select(Sending)
         .where(Sending.delivery == delivery, Sending.state == DeliveryState.DELIVERED)
-        .order_by(Sending.through_sequence.desc(), Sending.id.desc())
+        .order_by(Sending.id.desc())
+        .limit(1)
+    ).first()
+
+
+def same_again(session: Session, delivery: str, business_date: date, **facts: object) -> Sending | None:
+    """Return the last delivered file of a business date that was made with the very same parameters."""
+    return session.scalars(
+        select(Sending)
+        .where(
+            Sending.delivery == delivery,
+            Sending.business_date == business_date,
+            Sending.state == DeliveryState.DELIVERED,
+        )
+        .filter_by(**facts)
+        .order_by(Sending.id.desc())
         .limit(1)
     ).first()
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 import yaml
-from tests.support.delivery import NEW_YORK, Read, body, contract, hours, local, profile, published
+from tests.support.delivery import NEW_YORK, Read, body, contract, hours, loaded, local, profile, published
 
 from nightwatt.delivery.opower.checker import Agreed, check_interval_file
 from nightwatt.delivery.opower.interval_writer import Selection, write_interval_files
@@ -48,7 +48,7 @@ def _write(vector: dict[str, Any], folder: Path) -> Path:
             con,
             contract(length_min=vector["length_min"]),
             profile(min_decimals=vector["min_decimals"], clock_change=vector["clock_change"]),
-            Selection("electricity", vector["length_min"], None, 1),
+            Selection("electricity", vector["length_min"], loaded()),
             folder,
             generated,
         )

@@ -12,7 +12,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
-from tests.support.delivery import Read, body, contract, hours, local, profile, published, rows
+from tests.support.delivery import Read, body, contract, hours, loaded, local, profile, published, rows
 
 from nightwatt.contracts.delivery import OpowerIntervalDelivery
 from nightwatt.delivery.opower.checker import Agreed, check_interval_file
@@ -35,7 +35,7 @@ def write(
 ) -> Written:
     """Write reads with the packaged profile and an hourly contract, unless told otherwise."""
     delivery = delivery or contract()
-    selection = Selection(delivery.commodity, delivery.length_min, since, through)
+    selection = Selection(delivery.commodity, delivery.length_min, loaded(since, through))
     with published(reads) as con:
         return write_interval_files(con, delivery, rules or profile(), selection, folder, STAMP)
 
@@ -57,7 +57,7 @@ def test_takes_only_the_contracts_commodity_and_length(tmp_path: Path) -> None:
 
 def test_takes_only_reads_of_the_feeds_the_contract_names(tmp_path: Path) -> None:
     delivery = contract(feeds=["ours"])
-    selection = Selection(delivery.commodity, delivery.length_min, None, 9, delivery.feeds)
+    selection = Selection(delivery.commodity, delivery.length_min, loaded(), delivery.feeds)
     with published([Read(NOON), replace(Read(NOON), service_point_id="ELSEWHERE")]) as con:
         con.execute("update fct_interval_reads set receipt_id = if(service_point_id = 'ELSEWHERE', 2, 1)")
         con.execute("create table ops_receipts as from (values (1, 'ours'), (2, 'theirs')) t(receipt_id, feed)")

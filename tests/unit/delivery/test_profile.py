@@ -13,10 +13,12 @@ from tests.support.delivery import contract
 from nightwatt.contracts.catalog import load_catalog
 from nightwatt.delivery.opower.billing_profile import load_billing_profile
 from nightwatt.delivery.opower.names import file_name
-from nightwatt.delivery.opower.parcel import _remote_folder
+from nightwatt.delivery.opower.phased import folder_of
 from nightwatt.delivery.opower.profile import PROFILES, load_profile
+from nightwatt.delivery.phases import PhaseKind
 from nightwatt.delivery.stamps import stamp_of
 from nightwatt.errors import TerminalError
+from nightwatt.ledger.populations import PopulationState
 
 NAME = "opower/interval_v2-0-5"
 
@@ -90,22 +92,31 @@ def test_a_name_without_stamp_is_refused() -> None:
         stamp_of("opwr_gec.gz")
 
 
+REVIEW, PRODUCTION = "/shared_files", "/uploads"
+ALLOWED = {"allow_incomplete_profile": True}
+SWAPPED = {"destination": {"connection": "o", "review_folder": "/home/x/Uploads", "production_folder": REVIEW}}
+
+
 @pytest.mark.parametrize(
-    ("changes", "folder"),
+    ("phase", "state", "changes", "folder"),
     [
-        ({}, "/shared_files"),
-        ({"state": "approved", "allow_incomplete_profile": True}, "/uploads"),
-        ({"state": "approved"}, "delivery.profile_incomplete"),
-        ({"destination": {"connection": "o", "review_folder": "/home/x/Uploads"}}, "delivery.wrong_folder"),
-        (
-            {"state": "approved", "destination": {"connection": "o", "production_folder": "/shared_files"}},
-            "delivery.wrong_folder",
-        ),
+        ("sample", "none", {}, REVIEW),  # TV-22 of the file specification digest
+        ("sample", "none", SWAPPED, "delivery.wrong_folder"),
+        ("incremental", "review", {}, REVIEW),
+        ("incremental", "approved", ALLOWED, PRODUCTION),
+        ("incremental", "approved", {}, "delivery.profile_incomplete"),
+        ("full", "sample", {}, REVIEW),
+        ("incremental", "none", {}, REVIEW),
+        ("incremental", "full", {}, REVIEW),
+        ("sample", "approved", ALLOWED, REVIEW),
+        ("full", "approved", ALLOWED, REVIEW),
+        ("incremental", "review", SWAPPED, "delivery.wrong_folder"),
+        ("incremental", "approved", SWAPPED | ALLOWED, "delivery.wrong_folder"),
     ],
 )
-def test_the_state_decides_the_folder(changes: dict[str, Any], folder: str) -> None:
+def test_phase_and_state_decide_the_folder(phase: str, state: str, changes: dict[str, Any], folder: str) -> None:
     try:
-        found = _remote_folder(contract(**changes), load_profile(NAME))
+        found = folder_of(contract(**changes), load_profile(NAME), PhaseKind(phase), PopulationState(state))
     except TerminalError as e:
         found = e.code
     assert found == folder

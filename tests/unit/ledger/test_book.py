@@ -15,11 +15,18 @@ from alembic.runtime.migration import MigrationContext
 from sqlalchemy import select, text
 from sqlalchemy.exc import StatementError
 
-from nightwatt.ledger import Ledger
+from nightwatt.ledger import Ledger, populations
 from nightwatt.ledger.book import next_sequence
-from nightwatt.ledger.models import Base, Check, Run
+from nightwatt.ledger.models import Base, Check, Run, Sending
 
 NOW = datetime(2026, 3, 9, 8, 30, tzinfo=UTC)
+OLD_SENDING = """
+    insert into deliveries (
+        delivery, business_date, publication_sequence, through_sequence, file_name, content_sha256, size_bytes, rows,
+        remote_path, state, attempts, intended_at
+    )
+    values ('old', '2026-03-09', 2, 1, 'old.gz', 'x', 1, 1, '/old.gz', 'delivered', 1, '2026-03-09 08:30:00')
+"""
 
 
 @pytest.fixture
@@ -48,6 +55,22 @@ def test_opening_again_changes_nothing(ledger: Ledger, address: str) -> None:
     again.close()
 
 
+def test_a_book_with_files_in_it_learns_of_phases(ledger: Ledger, address: str) -> None:
+    with ledger.engine.begin() as connection:
+        for name in ("phase", "first_day", "last_day", "sample_size", "sample_seed", "approval_id"):
+            connection.execute(text(f"alter table deliveries drop column {name}"))
+        connection.execute(text("drop table approvals"))
+        connection.execute(text("update alembic_version set version_num = '0002'"))
+        connection.execute(text(OLD_SENDING))
+    again = Ledger.open(address, lambda: NOW)
+    with again.read() as session:
+        (row,) = session.scalars(select(Sending))
+        assert populations.state_of(session, "old") == "review"
+    again.close()
+
+    assert (row.file_name, row.phase, row.last_day, row.approval_id) == ("old.gz", "incremental", None, None)
+
+
 def test_a_writer_that_fails_leaves_nothing_and_takes_no_number(ledger: Ledger) -> None:
     def fail() -> None:
         with ledger.write() as session:
@@ -70,7 +93,7 @@ def run_row(**changes: object) -> Run:
 
 WRITER = """
 import sys
-from nightwatt.ledger import Ledger
+from nightwatt.ledger import Ledger, populations
 from nightwatt.ledger.book import next_sequence
 from nightwatt.ledger.models import Run
 ledger = Ledger.open(sys.argv[1])

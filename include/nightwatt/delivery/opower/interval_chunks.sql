@@ -10,9 +10,7 @@ per_service_point as (
     where
         commodity = $commodity
         and interval_min = $length_min
-        and load_sequence > $since
-        and load_sequence <= $through
-        and {of_feeds}
+        and {wanted}
         and read_date between $first_read_date and $last_read_date
         and {is_sent}
         and service_point_id is not null

@@ -15,9 +15,7 @@ from fct_interval_reads
 where
     commodity = $commodity
     and interval_min = $length_min
-    and load_sequence > $since
-    and load_sequence <= $through
-    and {of_feeds}
+    and {wanted}
     and service_point_id is not null
 group by all
 order by all

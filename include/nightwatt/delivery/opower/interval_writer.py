@@ -24,6 +24,7 @@ from nightwatt.contracts.delivery import OpowerIntervalDelivery
 from nightwatt.delivery.opower import interval_sql as sql
 from nightwatt.delivery.opower.names import file_name
 from nightwatt.delivery.opower.profile import Column, IntervalProfile
+from nightwatt.delivery.phases import Window
 from nightwatt.duck import text
 from nightwatt.errors import TerminalError
 
@@ -36,29 +37,24 @@ _GZIP = 31  # window bits that ask for a gzip container; its header carries no n
 
 @dataclass(frozen=True)
 class Selection:
-    """Which reads: what was loaded after the publication last sent was made, up to the present one."""
+    """Which reads of the published ones."""
 
     commodity: str
     length_min: int
-    since_sequence: int | None
-    through_sequence: int
+    window: Window
     feeds: tuple[str, ...] = ()  # only reads these feeds brought; those of all feeds otherwise
 
-    def of_feeds(self) -> str:
-        """Return the SQL condition on the feed a read came with."""
+    def wanted(self) -> str:
+        """Return the SQL condition on load and day of a read, and on the feed it came with."""
+        window = self.window.condition("load_sequence", "read_date")
         if not self.feeds:
-            return "true"
+            return window
         names = ", ".join(text(name) for name in self.feeds)
-        return f"receipt_id in (select receipt_id from ops_receipts where feed in ({names}))"
+        return f"{window} and receipt_id in (select receipt_id from ops_receipts where feed in ({names}))"
 
     def parameters(self) -> dict[str, Any]:
-        """Return the values to bind. Sequences count from one, so nothing sent yet selects everything."""
-        return {
-            "commodity": self.commodity,
-            "length_min": self.length_min,
-            "since": self.since_sequence or 0,
-            "through": self.through_sequence,
-        }
+        """Return the values to bind."""
+        return {"commodity": self.commodity, "length_min": self.length_min}
 
 
 @dataclass(frozen=True)
@@ -184,14 +180,14 @@ def _off_grid(con: duckdb.DuckDBPyConnection, profile: IntervalProfile, selectio
     """Return the SQL condition for reads beside the grid; the zones are looked up only where they matter."""
     zones: dict[str, list[sql.Period]] = {}
     if sql.EVERY_ZONES_GRID_MIN % selection.length_min:
-        statement = sql.template("interval_zones.sql", of_feeds=selection.of_feeds())
+        statement = sql.template("interval_zones.sql", wanted=selection.wanted())
         found = con.execute(statement, selection.parameters()).fetchall()
         zones = {zone: sql.periods(zone, first, last) for zone, first, last in found}
     return sql.off_grid_sql(zones, selection.length_min, profile.time.clock_change)
 
 
 def _groups(con: duckdb.DuckDBPyConnection, verdict: str, selection: Selection) -> list[_Group]:
-    statement = sql.template("interval_groups.sql", verdict=verdict, of_feeds=selection.of_feeds())
+    statement = sql.template("interval_groups.sql", verdict=verdict, wanted=selection.wanted())
     return [_Group(*row) for row in con.execute(statement, selection.parameters()).fetchall()]
 
 
@@ -298,7 +294,7 @@ def _write(con: duckdb.DuckDBPyConnection, job: _Job, folder: Path, stamp: datet
 def _chunks(con: duckdb.DuckDBPyConnection, job: _Job, limit: int) -> list[_Chunk]:
     """Cut the service points into ranges, an eighth of the size limit at most, so that files fill up."""
     statement = sql.template(
-        "interval_chunks.sql", is_sent=_is_sent(job.profile, job.verdict), of_feeds=job.selection.of_feeds()
+        "interval_chunks.sql", is_sent=_is_sent(job.profile, job.verdict), wanted=job.selection.wanted()
     )
     chunk_reads = max(1, min(CHUNK_READS, limit // (8 * _OTHER_BYTES)))
     bound = job.parameters() | {"chunk_reads": chunk_reads, "other_bytes": _OTHER_BYTES}
@@ -323,7 +319,7 @@ def _rows_statement(job: _Job, clean: bool) -> str:
     return sql.template(
         "interval_rows.sql",
         is_sent=_is_sent(profile, job.verdict),
-        of_feeds=job.selection.of_feeds(),
+        wanted=job.selection.wanted(),
         length=sql.length_sql(zones, job.selection.length_min),
         offset_seconds=sql.offset_case(zones, "end_at", None, convention),
         offset_text=sql.offset_case(zones, "end_at", profile.time.offset_format, convention),

@@ -1,11 +1,11 @@
 """The Opower files of one delivery: which reads, written and checked.
 
-Belongs here: selecting, writing, checking and totalling the interval files, and which folder they may go to. Does not
-belong here: the bytes (`interval_writer`), judging them (`checker`), and the order of a delivery's steps (`deliver`).
+Belongs here: selecting, writing, checking and totalling the interval files. Does not belong here: the window and the
+folder (`phased`), the bytes (`interval_writer`), judging them (`checker`), the order of a delivery's steps (`deliver`).
 
-What goes into a file is everything loaded after the publication that the last *delivered* file was made from,
-through the present one; the first file takes all reads there are. So late reads, corrections and replayed rejects
-are in, whatever their date, and nothing is in twice.
+What goes into an incremental is everything loaded after the publication that the last *delivered* file was made from,
+through the present one, and what that one was cut short of; the first file takes all reads there are. So late reads,
+corrections and replayed rejects are in, whatever their date, and nothing is in twice.
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
-from posixpath import basename
 
 import duckdb
 
@@ -21,7 +20,8 @@ from nightwatt.contracts.delivery import OpowerIntervalDelivery
 from nightwatt.delivery.opower.checker import Agreed, check_interval_file
 from nightwatt.delivery.opower.findings import CheckReport
 from nightwatt.delivery.opower.interval_writer import Selection, Written, write_interval_files
-from nightwatt.delivery.opower.profile import IntervalProfile, load_profile
+from nightwatt.delivery.opower.phased import Phased
+from nightwatt.delivery.opower.profile import load_profile
 from nightwatt.delivery.parcels import Made, Outgoing, Task
 from nightwatt.delivery.stamps import stamp_of
 from nightwatt.errors import TerminalError
@@ -36,33 +36,31 @@ class OpowerMaker:
         self._task = task
         self._delivery = delivery
         self._profile = load_profile(delivery.profile)
+        self._phased = Phased(task, "interval")
 
     def remote_folder(self) -> str:
-        """Return the folder of the delivery's state, refusing what must not go to production."""
-        return _remote_folder(self._delivery, self._profile)
+        """Return the folder of the phase and the population's state, refusing what must not go there."""
+        return self._phased.remote_folder(self._delivery, self._profile)
 
-    def is_covered(self, last: Sending) -> bool:
-        """Return whether no read was loaded since the last file."""
-        return last.through_sequence >= self._task.publication.through_sequence
+    def covered_by(self, last: Sending | None) -> Sending | None:
+        """Return the sending that holds all this task would send."""
+        return self._phased.covered_by(last)
 
     def make(self, con: duckdb.DuckDBPyConnection, last: Sending | None) -> Made:
-        """Write the reads loaded since the last file, and read every file back with the independent checker."""
-        selection = Selection(
-            commodity=self._delivery.commodity,
-            length_min=self._delivery.length_min,
-            since_sequence=last.through_sequence if last else None,
-            through_sequence=self._task.publication.through_sequence,
-            feeds=self._delivery.feeds,
+        """Write the reads of the phase's window, and read every file back with the independent checker."""
+        window = self._phased.window(last)
+        selection = Selection(self._delivery.commodity, self._delivery.length_min, window, self._delivery.feeds)
+        newest = self._task.newest_sent()
+        written = write_interval_files(
+            con, self._delivery, self._profile, selection, self._task.folder, self._task.first_stamp()
         )
-        stamp = self._task.first_stamp(last)
-        written = write_interval_files(con, self._delivery, self._profile, selection, self._task.folder, stamp)
-        reports = self._check(written, stamp_of(last.file_name) if last else None)
+        reports = self._check(written, stamp_of(newest.file_name) if newest else None)
         files = tuple(
             Outgoing(file.path, report.rows, file.size_bytes, file.sha256, _totals(report, written, first=number == 0))
             for number, (file, report) in enumerate(zip(written.files, reports, strict=True))
         )
         findings = tuple(self._findings(written, reports)) if files else ()
-        return Made(files, selection.since_sequence, dict(written.left_out), findings)
+        return Made(files, window, dict(written.left_out), findings)
 
     def _findings(self, written: Written, reports: Sequence[CheckReport]) -> Iterator[CheckResult]:
         """Yield what the checker and the writer had to say."""
@@ -132,24 +130,3 @@ def _totals(report: CheckReport, written: Written, *, first: bool) -> dict[str, 
 
 def _iso(instant: datetime | None) -> str | None:
     return None if instant is None else instant.astimezone(UTC).isoformat().replace("+00:00", "Z")
-
-
-def _remote_folder(delivery: OpowerIntervalDelivery, profile: IntervalProfile) -> str:
-    """Return the folder of the delivery's state, refusing what must not go to production."""
-    approved = delivery.state == "approved"
-    folder = delivery.destination.production_folder if approved else delivery.destination.review_folder
-    foreign = profile.folders.review if approved else profile.folders.production
-    if basename(folder.rstrip("/")).lower() in {basename(f).lower() for f in foreign}:
-        raise TerminalError(
-            "delivery.wrong_folder",
-            f"{delivery.delivery} is in state {delivery.state}, which must not go to {folder}",
-            "correct `state` or the destination's folders in the delivery contract",
-        )
-    if approved and profile.incomplete and not delivery.allow_incomplete_profile:
-        raise TerminalError(
-            "delivery.profile_incomplete",
-            f"{delivery.delivery} is approved for production, but profile {profile.profile} is incomplete: "
-            f"{', '.join(o.topic for o in profile.unconfirmed)}",
-            "have the partner confirm these topics, or set allow_incomplete_profile in the contract on your own word",
-        )
-    return folder

@@ -55,20 +55,20 @@ class CrmMaker:
         """Return the folder the CRM's loader looks at."""
         return self._delivery.destination.folder
 
-    def is_covered(self, last: Sending) -> bool:
-        """Return whether the publication has been compared with the CRM's state for this business date.
+    def covered_by(self, last: Sending | None) -> Sending | None:
+        """Return the last sending if this publication was compared with the CRM's state for this business date.
 
         Rows that were refused or not answered for go again with the next business date or publication, and with
         every one after that; a second call for the same one sends nothing.
         """
-        return (last.publication_sequence, last.business_date) == (
-            self._task.publication.sequence,
-            self._task.business_date,
-        )
+        present = (self._task.publication.sequence, self._task.business_date)
+        if last is None or (last.publication_sequence, last.business_date) != present:
+            return None
+        return last
 
-    def make(self, con: duckdb.DuckDBPyConnection, last: Sending | None) -> Made:
+    def make(self, con: duckdb.DuckDBPyConnection, last: Sending | None) -> Made:  # noqa: ARG002
         """Write what changed, object by object in load order, then what expired in reverse, then the manifest."""
-        batch = _Batch(self._task, self._delivery, self._profile, con, self._task.first_stamp(last))
+        batch = _Batch(self._task, self._delivery, self._profile, con, self._task.first_stamp())
         for crm_object in self._objects:
             batch.add(crm_object, [o.name for o in self._objects])
         for crm_object in reversed(self._objects):

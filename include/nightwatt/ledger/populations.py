@@ -1,0 +1,114 @@
+"""Questions about a population: what its partner has of it, where it stands, and who let it go to production.
+
+A population is what one delivery carries. Belongs here: what follows from rows of `deliveries` and `approvals`, and
+adding a decision. Does not belong here: which rows a file takes (`delivery.phases`) or which folder it goes to.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from enum import StrEnum
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from nightwatt.ledger.models import Approval, Decision, DeliveryState, PhaseKind, Sending
+
+
+class PopulationState(StrEnum):
+    """How far a population is on its way from the first sample to production."""
+
+    NONE = "none"  # nothing was sent
+    SAMPLE = "sample"  # samples only
+    FULL = "full"  # the history was sent, nothing after it
+    REVIEW = "review"  # incrementals go to the review folder
+    APPROVED = "approved"  # incrementals go to production
+
+
+def last_counted(session: Session, delivery: str) -> Sending | None:
+    """Return the sending that the next incremental begins after.
+
+    Samples never count. A full history starts over: what was sent before it does not count any more, even where a
+    publication rolled back since had newer loads.
+    """
+    full = _last_full_id(session, delivery)
+    question = select(Sending).where(
+        Sending.delivery == delivery,
+        Sending.state == DeliveryState.DELIVERED,
+        Sending.phase != PhaseKind.SAMPLE,
+    )
+    if full is not None:
+        question = question.where(Sending.id >= full)
+    return session.scalars(question.order_by(Sending.through_sequence.desc(), Sending.id.desc()).limit(1)).first()
+
+
+def state_of(session: Session, delivery: str) -> PopulationState:
+    """Return where a population stands, by what was delivered and by the newest decision."""
+    if approval_in_force(session, delivery) is not None:
+        return PopulationState.APPROVED
+    last = last_counted(session, delivery)
+    if last is not None:
+        return PopulationState.FULL if last.phase == PhaseKind.FULL else PopulationState.REVIEW
+    sampled = select(Sending.id).where(Sending.delivery == delivery, Sending.state == DeliveryState.DELIVERED).limit(1)
+    return PopulationState.NONE if session.scalar(sampled) is None else PopulationState.SAMPLE
+
+
+def approval_in_force(session: Session, delivery: str) -> Approval | None:
+    """Return the approval by which incrementals go to production: the newest decision, unless a full came after it."""
+    newest = session.scalars(
+        select(Approval).where(Approval.delivery == delivery).order_by(Approval.id.desc()).limit(1)
+    ).first()
+    if newest is None or newest.decision != Decision.APPROVED:
+        return None
+    full = _last_full_id(session, delivery)
+    return newest if full is None or full < newest.sending_id else None
+
+
+def newest_for_review(session: Session, delivery: str) -> Sending | None:
+    """Return the newest incremental of the present history that went to the review folder."""
+    last = _last_full_id(session, delivery)
+    question = select(Sending).where(
+        Sending.delivery == delivery,
+        Sending.state == DeliveryState.DELIVERED,
+        Sending.phase == PhaseKind.INCREMENTAL,
+        Sending.approval_id.is_(None),
+    )
+    if last is not None:
+        question = question.where(Sending.id > last)
+    return session.scalars(question.order_by(Sending.id.desc()).limit(1)).first()
+
+
+def decide(
+    session: Session, sending: Sending, decision: Decision, *, by: str, at: datetime, note: str | None = None
+) -> Approval:
+    """Write a person's decision about the population of the file looked at."""
+    row = Approval(
+        delivery=sending.delivery,
+        sending_id=sending.id,
+        content_sha256=sending.content_sha256,
+        decision=decision,
+        decided_by=by,
+        decided_at=at,
+        note=note,
+    )
+    session.add(row)
+    session.flush()
+    return row
+
+
+def decisions(session: Session, delivery: str) -> Sequence[Approval]:
+    """Return every decision about a population, oldest first."""
+    return session.scalars(select(Approval).where(Approval.delivery == delivery).order_by(Approval.id)).all()
+
+
+def approvers(session: Session, approval_ids: Sequence[int]) -> dict[int, str]:
+    """Return who decided, by approval."""
+    rows = session.execute(select(Approval.id, Approval.decided_by).where(Approval.id.in_(approval_ids)))
+    return {number: name for number, name in rows}
+
+
+def _last_full_id(session: Session, delivery: str) -> int | None:
+    """Return the last file of the newest full history delivered; a split one has several."""
+    full = (Sending.delivery == delivery, Sending.state == DeliveryState.DELIVERED, Sending.phase == PhaseKind.FULL)
+    return session.scalar(select(func.max(Sending.id)).where(*full))
