@@ -30,6 +30,20 @@ def get(session: Session, sending_id: int) -> Sending:
     return found
 
 
+def named(session: Session, name: str) -> Sending:
+    """Return the sending of a number or a file name; of several with one name the newest.
+
+    Raises:
+        TerminalError: `sending.not_found`.
+    """
+    if name.isdigit():
+        return get(session, int(name))
+    found = session.scalars(select(Sending).where(Sending.file_name == name).order_by(Sending.id.desc())).first()
+    if found is None:
+        raise TerminalError("sending.not_found", f"no file {name} was sent", "see `nightwatt sent list`")
+    return found
+
+
 def unfinished(session: Session, delivery: str) -> Sequence[Sending]:
     """Return what was intended and is not delivered, in the order in which it must go."""
     return session.scalars(
