@@ -143,7 +143,7 @@ class Scratch:
         os.environ.update(wanted)
         options = ("--project-dir", str(PROJECT), "--profiles-dir", str(PROJECT), "--quiet", "--log-level-file", "none")
         try:
-            answer = dbtRunner().invoke([*arguments, *options])
+            answer = dbtRunner(manifest=_parsed(arguments, options)).invoke([*arguments, *options])
         finally:
             if DuckDBConnectionManager._ENV is not None:
                 DuckDBConnectionManager._ENV.close()
@@ -168,6 +168,19 @@ class Scratch:
             cursor = con.execute(sql)
             names = [d[0] for d in cursor.description or ()]
             return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+
+
+PARSED: dict[tuple[str, ...], Any] = {}
+"""The project as dbt understands it, by the variables it was given: read once a session."""
+
+
+def _parsed(arguments: tuple[str, ...], options: tuple[str, ...]) -> Any:
+    variables = arguments[arguments.index("--vars") :][:2] if "--vars" in arguments else ()
+    if variables not in PARSED:
+        answer = dbtRunner().invoke(["parse", *variables, *options])
+        assert answer.success, answer.exception
+        PARSED[variables] = answer.result
+    return PARSED[variables]
 
 
 READ: Row = {

@@ -23,6 +23,7 @@ from nightwatt.warehouse import duck_file
 from nightwatt.warehouse.messages import without_values
 
 _ONE_AT_A_TIME = threading.RLock()  # dbt keeps its adapter and its flags in globals
+_PARSED: dict[str, Any] = {}  # the project as dbt understands it, by what that depends on; only the newest is kept
 _NOT_SOURCE = {"target", "logs", "dbt_packages", "__pycache__", ".user.yml"}
 _FAILED = {"error", "fail", "runtime error", "partial success"}
 _LISTED = 10
@@ -123,7 +124,7 @@ def run_dbt(
         arguments += ["--select", *select]
     with _ONE_AT_A_TIME, _environment(settings):
         try:
-            result = _result(settings, _invoke(arguments))
+            result = _result(settings, _invoke(settings, arguments, variables))
         finally:
             _close_database()
     if result.failed:
@@ -142,8 +143,7 @@ def run_command(settings: Settings, command: Sequence[str], folder: Path) -> Non
     with _ONE_AT_A_TIME, _environment(settings):
         answer = dbtRunner().invoke([*command, *_common_options(settings, folder)])
     if not answer.success:
-        message = without_values(str(answer.exception or "dbt gave no reason"))
-        raise TerminalError("dbt.broken", f"dbt could not run: {message}", "correct the dbt project or its profile")
+        raise _broken(answer, "dbt gave no reason")
 
 
 def _options(settings: Settings, variables: Mapping[str, Any] | None) -> list[str]:
@@ -191,15 +191,36 @@ def _environment(settings: Settings) -> Iterator[None]:
                 os.environ[name] = value
 
 
-def _invoke(arguments: list[str]) -> Any:
+def _invoke(settings: Settings, arguments: list[str], variables: Mapping[str, Any] | None) -> Any:
     from dbt.cli.main import dbtRunner  # seconds to import; most commands never run dbt
 
-    answer = dbtRunner().invoke(arguments)
-    results = getattr(answer.result, "results", None)
-    if results is None:
-        message = without_values(str(answer.exception or "dbt gave no result"))
-        raise TerminalError("dbt.broken", f"dbt could not run: {message}", "correct the dbt project or its profile")
+    answer = dbtRunner(manifest=_parsed(settings, variables)).invoke(arguments)
+    if getattr(answer.result, "results", None) is None:
+        raise _broken(answer, "dbt gave no result")
     return answer.result
+
+
+def _parsed(settings: Settings, variables: Mapping[str, Any] | None) -> Any:
+    """Return the project as dbt understands it; reading it takes longer than building a small utility.
+
+    A home's paths and limits do not change what dbt reads, so one reading serves a process until the project does.
+    """
+    from dbt.cli.main import dbtRunner
+
+    project = settings.dbt_project
+    what = json.dumps([str(project), project_hash(project), settings.zone, dict(variables or {})], sort_keys=True)
+    if what not in _PARSED:
+        answer = dbtRunner().invoke(["parse", *_options(settings, variables)])
+        if not answer.success:
+            raise _broken(answer, "dbt could not read the project")
+        _PARSED.clear()
+        _PARSED[what] = answer.result
+    return _PARSED[what]
+
+
+def _broken(answer: Any, otherwise: str) -> TerminalError:
+    message = without_values(str(answer.exception or otherwise))
+    return TerminalError("dbt.broken", f"dbt could not run: {message}", "correct the dbt project or its profile")
 
 
 def _close_database() -> None:

@@ -1,3 +1,6 @@
+{{ config(materialized='table') }}
+
+-- A query of its own: with the checks of int_canonical__bills in one, a large utility's bills do not fit in memory.
 -- Bills with their money. A bill has no amount of its own: it charges its frozen BS and BX transactions, those whose
 -- parent it is; what is due is the balance of the account when the bill was completed.
 with bills as (

@@ -1,3 +1,6 @@
+{{ config(materialized='table') }}
+
+-- A query of its own: with the checks of int_canonical__bills in one, a large utility's bills do not fit in memory.
 -- Bills: print documents, with what their contracts add up to. What is due is what the document asks for in total.
 with bills as (
     select * from {{ ref('int_isu__picture_bills') }}
