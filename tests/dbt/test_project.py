@@ -16,7 +16,7 @@ MARTS = {
     "fct_usage_daily", "fct_usage_monthly", "ops_receipts", "ops_loads", "ops_rejects", "ops_checks",
     "ops_publications", "ops_deliveries", "ops_runs",
     "crm_party", "crm_contact", "crm_billing_account", "crm_account_role", "crm_bill", "crm_bill_service",
-    "crm_payment", "crm_quarantine",
+    "crm_payment", "crm_quarantine", "fct_billed_usage", "dim_service_agreement",
     "crm_product", "crm_premise_parent", "crm_premise", "crm_service_point", "crm_device", "crm_service_agreement",
     "crm_agreement_item", "crm_usage_day", "crm_usage_month", "crm_usage_quarantine",
     "hist_party", "hist_account_role", "hist_service_agreement", "hist_device_install",

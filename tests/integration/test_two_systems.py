@@ -83,12 +83,16 @@ ONE_SIDED: Mapping[str, tuple[OneSided, ...]] = {
         OneSided("usage_sign", "CI_SA_SP.USAGE_FLG"),
     ),
     "crm_bill": (OneSided("completed_at", "CI_BILL.COMPLETE_DTTM"),),
+    "dim_service_agreement": (
+        OneSided("ccb_account_id", "the account's number in CC&B"),
+        OneSided("rate_code", "RS_CD and TARIFTYP are codes of their own"),
+    ),
 }
 
 MARTS = (
     "crm_product", "crm_party", "crm_contact", "crm_billing_account", "crm_account_role", "crm_premise",
     "crm_service_point", "crm_device", "crm_service_agreement", "crm_agreement_item", "crm_bill", "crm_bill_service",
-    "crm_payment",
+    "crm_payment", "fct_billed_usage", "dim_service_agreement",
 )  # fmt: skip
 
 
@@ -128,12 +132,12 @@ def compared(column: str) -> str:
     """Return the SQL of what is compared of a column."""
     if column == "status_reason":  # CC&B gives one for an agreement that never ran
         return "case when agreement_status <> 'cancelled' then status_reason end"
-    return plain(column) if column.endswith("_key") or column == "native_id" else column
+    return plain(column) if column.endswith(("_key", "_id")) else column
 
 
 def plain(key: str) -> str:
     """Return the SQL of a key's native parts: no system, no object, no leading zeros."""
-    parts = f"string_split({key}, '|')" if key == "native_id" else f"string_split({key}, '|')[3:]"
+    parts = f"string_split({key}, '|')" if key.endswith("_id") else f"string_split({key}, '|')[3:]"
     return f"array_to_string(list_transform({parts}, lambda part: ltrim(part, '0')), '|')"
 
 

@@ -12,8 +12,11 @@ known_bills as (
 ),
 
 documents as (
-    select * from {{ ref('int_isu__billed_documents') }}
-    where contract_id is not null
+    select documents.*
+    from {{ ref('int_isu__billed_documents') }} as documents
+    semi join bills
+        on documents.client = bills.client and documents.print_document_id = bills.print_document_id
+    where documents.contract_id is not null
 ),
 
 debit_credit_codes as (

@@ -1,10 +1,13 @@
+{{ config(materialized='table') }}
+
+-- Read by the bills of the picture and by everything that was ever billed, so it is worked out once.
 -- One row a bill and billing document on it: the period, the energy in it, and whether a reading is estimated. Energy
 -- is the quantity of the line types that are energy; other lines repeat it by time of use, or are demand.
 with bills as (
     select
         client,
         print_document_id
-    from {{ ref('int_isu__picture_bills') }}
+    from {{ ref('int_isu__issued_bills') }}
 ),
 
 links as (

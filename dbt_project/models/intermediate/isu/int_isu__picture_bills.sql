@@ -1,33 +1,12 @@
--- Print documents of the last twelve months that are bills: posted, released, no simulation, and not the document that
--- reverses another. A reversed bill stays one.
-with print_documents as (
-    select
-        *,
-        {{ var('isu_bill_date') }} as bill_date
-    from {{ ref('int_isu__latest_print_documents') }}
-    where not is_deleted
-),
-
-reversing_documents as (
-    select distinct
-        client,
-        reversing_document_id
-    from print_documents
-    where reversing_document_id is not null
+-- The bills of the last twelve months.
+with bills as (
+    select * from {{ ref('int_isu__issued_bills') }}
 ),
 
 final as (
-    select print_documents.*
-    from print_documents
-    anti join reversing_documents
-        on
-            print_documents.client = reversing_documents.client
-            and print_documents.print_document_id = reversing_documents.reversing_document_id
-    where
-        print_documents.is_posted
-        and not print_documents.is_simulated
-        and not print_documents.is_held_back
-        and coalesce(print_documents.bill_date >= {{ twelve_months_back() }}, true)
+    select *
+    from bills
+    where coalesce(bill_date >= {{ twelve_months_back() }}, true)
 )
 
 select * from final
