@@ -13,9 +13,16 @@ import asyncssh
 
 
 class Counting(asyncssh.SFTPServer):
-    """A well-behaved server that counts what it is sent."""
+    """A well-behaved server that counts what it is sent, and notes which names it is written under."""
 
     written: ClassVar[int] = 0
+    opened: ClassVar[set[str]] = set()
+
+    def open(self, path: bytes, pflags: int, attrs: asyncssh.SFTPAttrs) -> Any:
+        """Note names opened for writing."""
+        if pflags & asyncssh.FXF_WRITE:
+            type(self).opened.add(os.fsdecode(os.path.basename(path)))  # noqa: PTH119
+        return super().open(path, pflags, attrs)
 
     def write(self, file_obj: object, offset: int, data: bytes) -> Any:
         """Count, then write."""
@@ -60,6 +67,42 @@ class Lying(Counting):
         if path.endswith((b".gz", b".part")) and attributes.size:
             attributes.size -= 1
         return attributes
+
+
+class ReadOnly(Counting):
+    """Lets nobody write into its folder."""
+
+    def open(self, path: bytes, pflags: int, attrs: asyncssh.SFTPAttrs) -> Any:
+        """Refuse what is opened for writing."""
+        if pflags & asyncssh.FXF_WRITE:
+            raise asyncssh.SFTPPermissionDenied("read only")
+        return super().open(path, pflags, attrs)
+
+
+class Taking(Counting):
+    """Takes a file away from under its final name the moment it is whole, and hangs up before it answers."""
+
+    size: ClassVar[int] = 0
+    taken: ClassVar[list[str]] = []
+
+    def write(self, file_obj: Any, offset: int, data: bytes) -> Any:
+        """Write, and take the file with its last byte."""
+        result = super().write(file_obj, offset, data)
+        if offset + len(data) == type(self).size:
+            file_obj.flush()
+            place = os.fsdecode(file_obj.name)
+            type(self).taken.append(place)
+            os.remove(place)  # noqa: PTH107
+            self.channel.get_connection().abort()
+        return result
+
+
+class Secretive(Counting):
+    """Lists no folder."""
+
+    def scandir(self, path: bytes) -> Any:
+        """Refuse."""
+        raise asyncssh.SFTPPermissionDenied("no listing")
 
 
 class Stalling(Counting):
@@ -122,10 +165,10 @@ class Unreadable(Counting):
         raise asyncssh.SFTPPermissionDenied("write only")
 
 
-def fresh(kind: type[Counting]) -> type[Counting]:
-    """Return a server class with counters of its own."""
-    state: dict[str, Any] = {"written": 0}
-    for name in ("dropped", "taken"):
+def fresh(kind: type[Counting], **facts: Any) -> type[Counting]:
+    """Return a server class with counters of its own, and with these facts instead of its own."""
+    state: dict[str, Any] = {"written": 0, "opened": set()}
+    for name, start in (("dropped", False), ("taken", [])):
         if hasattr(kind, name):
-            state[name] = [] if name == "taken" else False
-    return type(kind.__name__, (kind,), state)
+            state[name] = start
+    return type(kind.__name__, (kind,), state | facts)

@@ -31,13 +31,32 @@ class _Delivery(_Strict):
     deadline: WallTime = Field(description="wall-clock time on the business date")
 
 
-class Destination(_Strict):
-    """Where the partner picks files up. Address and keys come from the environment, never from here."""
+class _Sftp(_Strict):
+    """A server of the partner's. Address and keys come from the environment, never from here."""
 
     transport: Literal["sftp"] = "sftp"
     connection: Identifier = Field(description="name of the connection: NIGHTWATT_SFTP_<NAME>_* settings")
+    rename: bool = Field(
+        True,
+        description="whether the partner lets a file go up under a temporary name and be renamed; "
+        "otherwise it grows under its final name",
+    )
+
+
+class Destination(_Sftp):
+    """Where Opower picks files up."""
+
     review_folder: str = Field("/shared_files", description="folder of samples, history, and files under review")
     production_folder: str = Field("/uploads", description="folder of incrementals, once the population is approved")
+
+    def collects(self, folder: str) -> bool:
+        """Return whether the partner takes files out of a folder by itself."""
+        return folder.rstrip("/") == self.production_folder.rstrip("/")
+
+    @property
+    def folders(self) -> frozenset[str]:
+        """Every folder files may go to."""
+        return frozenset({self.review_folder, self.production_folder})
 
 
 class OpowerIntervalDelivery(_Delivery):
@@ -63,12 +82,19 @@ class OpowerIntervalDelivery(_Delivery):
         return "usage"
 
 
-class CrmDestination(_Strict):
-    """Where the CRM's loader picks files up. Address and keys come from the environment, never from here."""
+class CrmDestination(_Sftp):
+    """Where the CRM's loader picks files up."""
 
-    transport: Literal["sftp"] = "sftp"
-    connection: Identifier = Field(description="name of the connection: NIGHTWATT_SFTP_<NAME>_* settings")
     folder: str = Field(pattern=r"^/", description="folder on the partner's server")
+
+    def collects(self, folder: str) -> bool:  # noqa: ARG002  (the same question as of other destinations)
+        """Return whether the loader takes files out of a folder by itself: it does."""
+        return True
+
+    @property
+    def folders(self) -> frozenset[str]:
+        """Every folder files may go to."""
+        return frozenset({self.folder})
 
 
 class CrmDelivery(_Delivery):

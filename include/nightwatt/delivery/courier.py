@@ -1,9 +1,10 @@
-"""Sending a file exactly once: intent, temporary name, size, rename, receipt.
+"""Sending a file exactly once: intent, upload, size, final name, receipt.
 
 Belongs here: the protocol and what a rerun concludes from what it finds. Does not belong here: which
-files are sent (`deliver`), the wire (`sftp`), or a partner's rules.
+files are sent (`deliver`), the wire (`sftp`), what else lies in the folder (`folder_watch`), or a partner's rules.
 
-What a rerun finds decides:
+What a rerun finds decides. Where the partner allows renames (`rename: true`), a file goes up aside and gets its
+final name whole:
 
     receipt                                     stop, send nothing
     final name, right size                      record it
@@ -11,30 +12,44 @@ What a rerun finds decides:
     temporary name                              resume, rename
     neither, and a rename had been tried        unknown: the partner may have taken it; a person decides
     neither                                     send
+
+Where it does not (`rename: false`), a file grows under its final name, and the step after which the partner can have
+the whole of it is its last bytes:
+
+    receipt                                     stop, send nothing
+    final name, right size                      record it; had the last bytes not gone yet, only if it is ours
+    final name, the beginning of ours           resume
+    final name, shorter, other bytes            written anew if we had begun; else failed, never overwritten
+    final name, longer                          failed; never overwritten
+    gone, and the last bytes had gone           unknown: the partner may have taken it; a person decides
+    gone                                        send, after removing a temporary name from before the contract said so
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from posixpath import dirname, join
 
 from nightwatt import log
+from nightwatt.delivery.folder_watch import FolderWatch
 from nightwatt.delivery.outbox import sha256_of
 from nightwatt.delivery.sftp import BLOCK, Remote
 from nightwatt.delivery.stamps import stamp_of
 from nightwatt.errors import NightWattError, TerminalError
 from nightwatt.ledger import Ledger, sendings
-from nightwatt.ledger.models import DeliveryState, Sending
+from nightwatt.ledger.checks import CheckResult
+from nightwatt.ledger.models import DeliveryState, Sending, SendingRole
 
 At = Callable[[str], None]
-"""Called at each named step: intent, uploading, uploaded, renaming, renamed, recorded."""
+"""Called at each named step; without renames `finishing` stands for `renaming`, and `renamed` is left out."""
 
 STEPS = ("intent", "uploading", "uploaded", "renaming", "renamed", "recorded")
+STEPS_IN_PLACE = ("intent", "uploading", "finishing", "uploaded", "recorded")
 
 
 def nowhere(_step: str) -> None:
@@ -55,52 +70,98 @@ class Receipt:
     sent_now: bool  # False: it had been delivered before
 
 
-class Courier:
-    """Carries files of one connection, one after the other."""
+@dataclass(frozen=True)
+class Carried:
+    """What one round brought to the partner, and what was found beside it."""
 
-    def __init__(self, ledger: Ledger, connect: Callable[[], AbstractContextManager[Remote]], at: At = nowhere) -> None:
+    receipts: tuple[Receipt, ...] = ()
+    findings: tuple[CheckResult, ...] = ()
+
+
+class Courier:
+    """Carries files of one delivery, one after the other.
+
+    Args:
+        ledger: the book.
+        connect: opens the partner's server; once a round, when the first file needs it.
+        at: called at each named step.
+        rename: whether the partner lets us upload under a temporary name.
+        collects: whether the partner takes files out of a folder by itself.
+    """
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        connect: Callable[[], AbstractContextManager[Remote]],
+        at: At = nowhere,
+        *,
+        rename: bool = True,
+        collects: Callable[[str], bool] = lambda _folder: True,
+    ) -> None:
         self._ledger = ledger
         self._connect = connect
         self.at = at
+        self._rename = rename
+        self._collects = collects
 
-    def send(self, sending_id: int, path: Path) -> Receipt:
-        """Bring one intended file to the partner, or find out that it is there already.
+    def carry(self, load: Sequence[tuple[int, Path]]) -> Carried:
+        """Bring intended files to the partner in this order, or find out that they are there already.
 
         Raises:
             TransientError: the partner is away; run again.
             TerminalError: a person must look; `delivery.unknown` is never resent by itself.
         """
-        row = self._look_up(sending_id)
-        if row.state == DeliveryState.DELIVERED:
-            return receipt_of(row, sent_now=False)
+        receipts: list[Receipt] = []
+        with ExitStack() as stack:
+            watch: FolderWatch | None = None
+            for sending_id, path in load:
+                row = self._look_up(sending_id)
+                is_new = row.state != DeliveryState.DELIVERED
+                if is_new:
+                    self._refuse(row, path)
+                    self._change(row, attempts=row.attempts + 1)
+                    try:
+                        if watch is None:
+                            watch = FolderWatch(self._ledger, stack.enter_context(self._connect()), self._collects)
+                        watch.look(dirname(row.remote_path))
+                        is_new = self._bring(row, path, watch.remote)
+                    except NightWattError as e:
+                        self._note_failure(row, e)
+                        raise
+                    self.at("recorded")
+                receipts.append(receipt_of(self._look_up(sending_id), sent_now=is_new))
+            findings = watch.findings(self._look_up(load[0][0]).delivery) if watch is not None else ()
+        return Carried(tuple(receipts), tuple(findings))
+
+    def _refuse(self, row: Sending, path: Path) -> None:
         if row.state == DeliveryState.UNKNOWN:
             raise _unknown(row)
         self._refuse_out_of_order(row)
         _refuse_changed(row, path)
-        self._change(row, attempts=row.attempts + 1)
-        try:
-            with self._connect() as remote:
-                sent_now = self._bring(row, path, remote)
-        except NightWattError as e:
-            self._note_failure(row, e)
-            raise
-        self.at("recorded")
-        return receipt_of(self._look_up(sending_id), sent_now=sent_now)
 
     def _bring(self, row: Sending, path: Path, remote: Remote) -> bool:
-        """Return whether this call made the final name appear."""
+        """Return whether this call made the whole file appear under its final name."""
+        there = remote.size(row.remote_path)
+        if self._rename:
+            return self._bring_aside(row, path, remote, there)
+        return self._bring_in_place(row, path, remote, there)
+
+    def _bring_aside(self, row: Sending, path: Path, remote: Remote, there: int | None) -> bool:
         final, part = row.remote_path, part_path(row.remote_path)
-        there = remote.size(final)
         if there is not None:
-            self._accept_final(row, there, remote.where)
+            if there != row.size_bytes:
+                raise _final_differs(row, there, remote)
+            self._record(row, f"{remote.where}{final}: {there} bytes, found there")
             return False
         uploaded = remote.size(part)
-        if uploaded is None and row.renaming_at is not None:
-            self._change(row, state=DeliveryState.UNKNOWN, message=_unknown(row).message)
-            raise _unknown(row)
         if uploaded is None:
-            remote.require_folder(dirname(final))
-        self._upload(row, path, remote, part, uploaded)
+            self._give_up_if_gone(row)
+        offset = self._resume_at(row, path, remote, part, uploaded)
+        if offset < row.size_bytes or uploaded is None:
+            self._begin(row)
+            remote.write(part, _blocks(path, offset), offset, lambda: self.at("uploading"))
+        _require_size(row, remote, part, "nothing was renamed")
+        self.at("uploaded")
         self._change(row, state=DeliveryState.RENAMING, renaming_at=self._ledger.clock(), message=None)
         self.at("renaming")
         remote.rename(part, final)
@@ -108,44 +169,77 @@ class Courier:
         self._record(row, f"{remote.where}{final}: {row.size_bytes} bytes, renamed")
         return True
 
-    def _accept_final(self, row: Sending, there: int, where: str) -> None:
-        if there != row.size_bytes:
-            raise TerminalError(
-                "delivery.final_differs",
-                f"{where}{row.remote_path} is there with {there} bytes; ours has {row.size_bytes}",
-                "it is not overwritten; find out with the partner whose file it is",
-            )
-        self._record(row, f"{where}{row.remote_path}: {there} bytes, found there")
-
-    def _upload(self, row: Sending, path: Path, remote: Remote, part: str, uploaded: int | None) -> None:
-        offset = self._resume_at(row, path, remote, part, uploaded)
-        if offset < row.size_bytes or uploaded is None:
-            remote.write(part, _blocks(path, offset), offset, lambda: self.at("uploading"))
-        size = remote.size(part)
-        if size != row.size_bytes:
-            raise TerminalError(
-                "delivery.remote_size",
-                f"{remote.where}{part} has {size} bytes after the upload; ours has {row.size_bytes}",
-                "nothing was renamed; a full disk or a faulty server is likely, ask the partner",
-            )
+    def _bring_in_place(self, row: Sending, path: Path, remote: Remote, there: int | None) -> bool:
+        final = row.remote_path
+        if there == row.size_bytes and (row.renaming_at or self._is_ours(row, path, remote, there)):
+            self._record(row, f"{remote.where}{final}: {there} bytes, found there")
+            return False
+        if there is None and not self._drop_part(row, remote):
+            self._give_up_if_gone(row)
+        offset = self._resume_at(row, path, remote, final, there)
+        if there and not offset and not self._may_write_anew(row, there):
+            raise _final_differs(row, there, remote)
+        self._begin(row)
+        self._write_in_place(row, path, remote, offset)
+        _require_size(row, remote, final, "the partner may see a part of it")
         self.at("uploaded")
+        self._record(row, f"{remote.where}{final}: {row.size_bytes} bytes, uploaded in place")
+        return True
+
+    def _drop_part(self, row: Sending, remote: Remote) -> bool:
+        """Remove what went up aside before the contract said that renames are not allowed: it was never renamed."""
+        part = part_path(row.remote_path)
+        if remote.size(part) is None:
+            return False
+        self._change(row, state=DeliveryState.INTENT, renaming_at=None)
+        remote.remove(part)
+        return True
 
     @staticmethod
-    def _resume_at(row: Sending, path: Path, remote: Remote, part: str, uploaded: int | None) -> int:
+    def _may_write_anew(row: Sending, there: int) -> bool:
+        """Tell our own failed upload from somebody else's file."""
+        return row.uploading_at is not None and there <= row.size_bytes
+
+    def _write_in_place(self, row: Sending, path: Path, remote: Remote, offset: int) -> None:
+        """Upload all but the last bytes, hear that they arrived, note that the end begins, and send the last bytes."""
+        cut = max(offset, row.size_bytes - BLOCK)
+        if cut > offset:
+            remote.write(row.remote_path, _blocks(path, offset, cut - offset), offset, lambda: self.at("uploading"))
+        self._change(row, state=DeliveryState.FINISHING, renaming_at=self._ledger.clock(), message=None)
+        self.at("finishing")
+        remote.write(row.remote_path, _blocks(path, cut), cut, lambda: None)
+
+    def _begin(self, row: Sending) -> None:
+        if row.uploading_at is None:
+            self._change(row, uploading_at=self._ledger.clock())
+
+    def _give_up_if_gone(self, row: Sending) -> None:
+        """Stop where the partner could have had the whole file, and it is gone."""
+        if row.renaming_at is not None:
+            self._change(row, state=DeliveryState.UNKNOWN, message=_unknown(row).message)
+            raise _unknown(row)
+
+    def _resume_at(self, row: Sending, path: Path, remote: Remote, name: str, uploaded: int | None) -> int:
         """Return where to go on: after a remote prefix that is ours byte for byte, else at the start."""
-        if not uploaded or uploaded > row.size_bytes:
-            return 0
-        try:
-            theirs = _hash(remote.read(part, uploaded))
-        except TerminalError:  # we may write there, but not read
+        if not uploaded or uploaded > row.size_bytes or not self._is_ours(row, path, remote, uploaded, name):
             return 0
         log.get("delivery").info("resume", file=row.file_name, offset=uploaded)
-        return uploaded if theirs == _hash(_blocks(path, 0, uploaded)) else 0
+        return uploaded
+
+    @staticmethod
+    def _is_ours(row: Sending, path: Path, remote: Remote, size: int, name: str | None = None) -> bool:
+        """Read back what is there, and compare; what cannot be read is not ours."""
+        try:
+            theirs = _hash(remote.read(name or row.remote_path, size))
+        except TerminalError:  # we may write there, but not read
+            return False
+        return theirs == _hash(_blocks(path, 0, size))
 
     def _refuse_out_of_order(self, row: Sending) -> None:
         with self._ledger.read() as session:
             last = sendings.last_delivered(session, row.delivery)
-        if last is not None and stamp_of(row.file_name) <= stamp_of(last.file_name):
+        is_late = row.role == SendingRole.DATA and last is not None  # a manifest has the stamp of its set
+        if is_late and last is not None and stamp_of(row.file_name) <= stamp_of(last.file_name):
             raise TerminalError(
                 "delivery.stamp_order",
                 f"{row.file_name} is not stamped later than {last.file_name}, which is delivered",
@@ -207,9 +301,28 @@ def _refuse_changed(row: Sending, path: Path) -> None:
 def _unknown(row: Sending) -> TerminalError:
     return TerminalError(
         "delivery.unknown",
-        f"{row.file_name}: a rename was tried, and now neither its final nor its temporary name is there",
+        f"{row.file_name}: the last step was tried (rename or last bytes), and now it is not there under any name",
         "ask the partner whether it has the file, then settle the sending; it is not sent again by itself",
     )
+
+
+def _final_differs(row: Sending, there: int, remote: Remote) -> TerminalError:
+    return TerminalError(
+        "delivery.final_differs",
+        f"{remote.where}{row.remote_path} is there with {there} bytes and is not ours, which has {row.size_bytes}",
+        "it is not overwritten; find out with the partner whose file it is",
+    )
+
+
+def _require_size(row: Sending, remote: Remote, name: str, consequence: str) -> None:
+    size = remote.size(name)
+    if size != row.size_bytes:
+        raise TerminalError(
+            "delivery.remote_size",
+            f"{remote.where}{name} has {'no' if size is None else size} bytes after the upload; "
+            f"ours has {row.size_bytes}",
+            f"{consequence}; a full disk or a faulty server is likely, ask the partner",
+        )
 
 
 def _blocks(path: Path, offset: int, length: int | None = None) -> Iterator[bytes]:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
 from functools import partial
+from pathlib import Path
 from posixpath import join
 
 import duckdb
@@ -26,7 +27,7 @@ from nightwatt.delivery.parcels import Made, Maker, PublicationFacts, Task
 from nightwatt.delivery.phases import Phase, PhaseKind
 from nightwatt.delivery.salesforce.parcel import CrmMaker
 from nightwatt.delivery.sftp import Remote, connection_settings, open_remote
-from nightwatt.ledger import Ledger, acknowledgements, populations, sendings
+from nightwatt.ledger import Ledger, acknowledgements, checks, populations, sendings
 from nightwatt.ledger.checks import CheckResult
 from nightwatt.ledger.models import DeliveryState, Sending
 from nightwatt.settings import Settings
@@ -90,7 +91,8 @@ def deliver(  # noqa: PLR0913  (the whole of a delivery is said here, once)
     if connect is None:
         connect = partial(open_remote, connection_settings(delivery.destination.connection))
     with outbox.only_one(settings.outbox, task.name):
-        courier = Courier(ledger, connect, at)
+        destination = delivery.destination
+        courier = Courier(ledger, connect, at, rename=destination.rename, collects=destination.collects)
         receipts = _drain(task, courier)
         last = _counted(task)
         if covering := maker.covered_by(last):
@@ -123,10 +125,17 @@ def _maker(task: Task) -> Maker:
 def _send(task: Task, courier: Courier, made: Made, remote_folder: str) -> list[Receipt]:
     ids = _intend(task, made, remote_folder)
     courier.at("intent")
-    receipts = [courier.send(number, file.path) for number, file in zip(ids, made.files, strict=True)]
-    for r in receipts:
+    return _carry(task, courier, [(number, file.path) for number, file in zip(ids, made.files, strict=True)])
+
+
+def _carry(task: Task, courier: Courier, load: Sequence[tuple[int, Path]]) -> list[Receipt]:
+    """Bring files to the partner, and write down what was found in its folder."""
+    carried = courier.carry(load)
+    with task.ledger.write() as session:
+        checks.record(session, carried.findings, task.business_date, task.ledger.clock())
+    for r in carried.receipts:
         log.get("delivery").info("delivered", delivery=task.name, file=r.file_name, rows=r.rows)
-    return receipts
+    return list(carried.receipts)
 
 
 def _intend(task: Task, made: Made, remote_folder: str) -> list[int]:
@@ -187,10 +196,12 @@ def _drain(task: Task, courier: Courier) -> list[Receipt]:
     """Finish what earlier calls began, oldest first; nothing new is written before that is settled."""
     with task.ledger.read() as session:
         waiting = sendings.unfinished(session, task.name)
-    return [
-        courier.send(row.id, outbox.folder_of(task.settings.outbox, row.delivery, row.business_date) / row.file_name)
-        for row in waiting
-    ]
+    folder = task.settings.outbox
+    return _carry(
+        task,
+        courier,
+        [(row.id, outbox.folder_of(folder, row.delivery, row.business_date) / row.file_name) for row in waiting],
+    )
 
 
 def _clear_leftovers(task: Task) -> None:

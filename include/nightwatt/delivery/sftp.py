@@ -13,6 +13,7 @@ import stat
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from posixpath import basename, dirname, join
 from types import TracebackType
 from typing import Any
 
@@ -88,17 +89,46 @@ class Remote:
         """Make sure the folder to deliver to exists.
 
         Raises:
-            TerminalError: `delivery.folder_missing`.
+            TerminalError: `delivery.folder_missing`, naming what is there instead.
         """
         with self._telling(f"looking for folder {folder}"):
+            if self._has(folder):
+                return
+        raise TerminalError(
+            "delivery.folder_missing",
+            f"{self.where} has no folder {folder}; {self._folders_instead(folder)}",
+            "correct the delivery contract's destination (SFTP servers tell capitals apart)",
+        )
+
+    def _folders_instead(self, folder: str) -> str:
+        """Say what is there where a folder was looked for; the same name in other capitals first."""
+        above = dirname(folder.rstrip("/")) or "/"
+        try:
+            there = sorted(self.folders(above))
+        except NightWattError:
+            return f"what is in {above} cannot be listed"
+        alike = [join(above, name) for name in there if name.lower() == basename(folder.rstrip("/")).lower()]
+        if alike:
+            return f"there is {' and '.join(alike)}, in other capitals"
+        return f"in {above} there are {', '.join(there[:20])}" if there else f"in {above} there are no folders"
+
+    def folders(self, folder: str) -> list[str]:
+        """Return the names of the folders in a folder."""
+        return [a.filename for a in self._listed(folder) if stat.S_ISDIR(a.st_mode or 0)]
+
+    def files(self, folder: str) -> dict[str, int]:
+        """Return the names and sizes of the files in a folder."""
+        return {a.filename: a.st_size or 0 for a in self._listed(folder) if not stat.S_ISDIR(a.st_mode or 0)}
+
+    def _listed(self, folder: str) -> list[paramiko.SFTPAttributes]:
+        with self._telling(f"listing {folder}"):
             try:
-                self._sftp.stat(folder)
-            except FileNotFoundError:
-                raise TerminalError(
-                    "delivery.folder_missing",
-                    f"{self.where} has no folder {folder}",
-                    "correct the delivery contract's destination (SFTP servers tell capitals apart)",
-                ) from None
+                return self._sftp.listdir_attr(folder)
+            except UnicodeDecodeError:
+                pass
+        raise TerminalError(
+            "delivery.refused", f"{self.where}: {folder} holds a name that is not UTF-8", "ask the partner to remove it"
+        )
 
     def read(self, path: str, length: int) -> Iterator[bytes]:
         """Yield the first `length` bytes of a remote file, in blocks."""
@@ -139,11 +169,11 @@ class Remote:
             except FileNotFoundError:
                 raise
             except OSError as refusal:
-                if not _is_answer(refusal) or self._sftp_has(new):
+                if not _is_answer(refusal) or self._has(new):
                     raise
                 self._sftp.posix_rename(old, new)
 
-    def _sftp_has(self, path: str) -> bool:
+    def _has(self, path: str) -> bool:
         try:
             self._sftp.stat(path)
         except FileNotFoundError:

@@ -92,3 +92,9 @@ def latest(session: Session, code: str, subject: str) -> Check | None:
     """Return the newest result of one check on one subject."""
     query = select(Check).where(Check.code == code, Check.subject == subject).order_by(Check.id.desc()).limit(1)
     return session.scalars(query).one_or_none()
+
+
+def evidence_of(session: Session, code: str, subject: str, key: str) -> set[str]:
+    """Return everything that results of one check on one subject have named before under a key of their evidence."""
+    rows = session.scalars(select(Check).where(Check.code == code, Check.subject == subject))
+    return {str(value) for row in rows for value in (row.evidence or {}).get(key, ())}

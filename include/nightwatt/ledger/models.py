@@ -61,10 +61,11 @@ class LoadState(StrEnum):
 
 
 class DeliveryState(StrEnum):
-    """Where a sending stands. `unknown`: a rename was tried and neither name is there; never resent by itself."""
+    """Where a sending stands. `unknown`: the last step was tried and the file is gone; never resent by itself."""
 
     INTENT = "intent"
     RENAMING = "renaming"
+    FINISHING = "finishing"  # the last bytes go up under the final name, where the partner allows no renames
     DELIVERED = "delivered"
     UNKNOWN = "unknown"
     FAILED = "failed"
@@ -83,6 +84,13 @@ class Decision(StrEnum):
 
     APPROVED = "approved"
     REJECTED = "rejected"
+
+
+class SendingRole(StrEnum):
+    """What a file is to the partner."""
+
+    DATA = "data"
+    MANIFEST = "manifest"  # says which files follow; goes before the first of them
 
 
 class AnswerState(StrEnum):
@@ -242,9 +250,12 @@ class Sending(Base):
     state: Mapped[str] = mapped_column(String(20))
     attempts: Mapped[int] = mapped_column(Integer, default=0)
     intended_at: Mapped[datetime] = mapped_column(UtcDateTime)
-    renaming_at: Mapped[datetime | None] = mapped_column(UtcDateTime)  # set before the first rename is tried
+    renaming_at: Mapped[datetime | None] = mapped_column(UtcDateTime)  # set before the partner can see the whole file
     delivered_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     message: Mapped[str | None] = mapped_column(Text)
+    role: Mapped[str] = mapped_column(String(20), default=SendingRole.DATA, server_default=SendingRole.DATA)
+    uploading_at: Mapped[datetime | None] = mapped_column(UtcDateTime)  # set before the first byte goes up
+    pruned_at: Mapped[datetime | None] = mapped_column(UtcDateTime)  # set before our own copy is removed for its age
 
 
 class Approval(Base):

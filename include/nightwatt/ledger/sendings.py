@@ -13,9 +13,15 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from nightwatt.errors import TerminalError
-from nightwatt.ledger.models import DeliveryState, Sending
+from nightwatt.ledger.models import DeliveryState, Sending, SendingRole
 
-UNFINISHED = (DeliveryState.INTENT, DeliveryState.RENAMING, DeliveryState.UNKNOWN, DeliveryState.FAILED)
+UNFINISHED = (
+    DeliveryState.INTENT,
+    DeliveryState.RENAMING,
+    DeliveryState.FINISHING,
+    DeliveryState.UNKNOWN,
+    DeliveryState.FAILED,
+)
 
 
 def get(session: Session, sending_id: int) -> Sending:
@@ -67,10 +73,14 @@ def recent(session: Session, limit: int, business_date: date | None = None) -> S
 
 
 def delivered(session: Session, delivery: str) -> Sequence[Sending]:
-    """Return every file of a delivery the partner got, in order of arrival."""
+    """Return every file of a delivery the partner got, in order of arrival; manifests do not count."""
     return session.scalars(
         select(Sending)
-        .where(Sending.delivery == delivery, Sending.state == DeliveryState.DELIVERED)
+        .where(
+            Sending.delivery == delivery,
+            Sending.role == SendingRole.DATA,
+            Sending.state == DeliveryState.DELIVERED,
+        )
         .order_by(Sending.delivered_at, Sending.id)
     ).all()
 
@@ -79,7 +89,11 @@ def last_delivered(session: Session, delivery: str) -> Sending | None:
     """Return the file of a delivery that went out last, whatever its phase; the next one is stamped later."""
     return session.scalars(
         select(Sending)
-        .where(Sending.delivery == delivery, Sending.state == DeliveryState.DELIVERED)
+        .where(
+            Sending.delivery == delivery,
+            Sending.role == SendingRole.DATA,
+            Sending.state == DeliveryState.DELIVERED,
+        )
         .order_by(Sending.id.desc())
         .limit(1)
     ).first()
@@ -100,13 +114,20 @@ def same_again(session: Session, delivery: str, business_date: date, **facts: ob
     ).first()
 
 
+def in_folder(session: Session, folder: str) -> Sequence[Sending]:
+    """Return every sending of any delivery that has or had its place in a partner's folder, in sending order."""
+    inside = folder.rstrip("/") + "/"
+    found = session.scalars(select(Sending).where(Sending.remote_path.startswith(inside, autoescape=True)))
+    return sorted((row for row in found if "/" not in row.remote_path[len(inside) :]), key=lambda row: row.id)
+
+
 def resolve(session: Session, sending_id: int, *, arrived: bool, at: datetime, by: str) -> Sending:
     """Settle a sending in state `unknown` by a person's word, after asking the partner.
 
     Args:
-        arrived: the partner has the file: it counts as delivered when its rename was tried. Otherwise it is sent
+        arrived: the partner has the file: it counts as delivered when its last step was tried. Otherwise it is sent
             again by the next run.
-        at: now, where no rename was recorded.
+        at: now, where no last step was recorded.
         by: who says so.
 
     Raises:
@@ -121,6 +142,6 @@ def resolve(session: Session, sending_id: int, *, arrived: bool, at: datetime, b
         row.state, row.delivered_at = DeliveryState.DELIVERED, row.renaming_at or at
         row.message = f"the partner has it, says {by}"
     else:
-        row.state, row.renaming_at = DeliveryState.INTENT, None
+        row.state, row.renaming_at, row.uploading_at = DeliveryState.INTENT, None, None
         row.message = f"the partner does not have it, says {by}"
     return row

@@ -55,9 +55,10 @@ def test_opening_again_changes_nothing(ledger: Ledger, address: str) -> None:
     again.close()
 
 
-def test_a_book_with_files_in_it_learns_of_phases(ledger: Ledger, address: str) -> None:
+def test_a_book_with_files_in_it_learns_of_phases_and_roles(ledger: Ledger, address: str) -> None:
+    phases = ("phase", "first_day", "last_day", "sample_size", "sample_seed", "approval_id")
     with ledger.engine.begin() as connection:
-        for name in ("phase", "first_day", "last_day", "sample_size", "sample_seed", "approval_id"):
+        for name in (*phases, "role", "uploading_at", "pruned_at"):
             connection.execute(text(f"alter table deliveries drop column {name}"))
         connection.execute(text("drop table approvals"))
         connection.execute(text("update alembic_version set version_num = '0002'"))
@@ -69,6 +70,7 @@ def test_a_book_with_files_in_it_learns_of_phases(ledger: Ledger, address: str) 
     again.close()
 
     assert (row.file_name, row.phase, row.last_day, row.approval_id) == ("old.gz", "incremental", None, None)
+    assert (row.role, row.uploading_at, row.pruned_at) == ("data", None, None)
 
 
 def test_a_writer_that_fails_leaves_nothing_and_takes_no_number(ledger: Ledger) -> None:
