@@ -83,7 +83,8 @@ class Receiver:
         accounts: the last row of each account and service point, by column.
         occupant: the account that was last said to be at a service point.
         rejected: rows not taken.
-        replaced: reads and periods that came again with the same key, whether or not their values differ.
+        replaced: reads and periods that a later row took the place of.
+        repeated: those among them of which the later row said nothing new: sent twice for nothing.
     """
 
     reads: dict[ReadKey, Amount] = field(default_factory=dict)
@@ -92,6 +93,7 @@ class Receiver:
     occupant: dict[str, str] = field(default_factory=dict)
     rejected: list[Rejected] = field(default_factory=list)
     replaced: int = 0
+    repeated: int = 0
     names: list[str] = field(default_factory=list)
 
     def take(self, name: str, data: bytes) -> None:
@@ -163,6 +165,7 @@ class Receiver:
             row["units"],
         )
         self.replaced += key in self.reads
+        self.repeated += self.reads.get(key) == amount
         self.reads[key] = amount
         return ""
 
@@ -203,6 +206,7 @@ class Receiver:
     def _put_on_record(self, record: dict[Period, Amount], period: Period, amount: Amount) -> str:
         if period in record:  # exact overwrite
             self.replaced += 1
+            self.repeated += record[period] == amount
             record[period] = amount
             return ""
         overlapped = [known for known in record if known.start < period.end and period.start < known.end]

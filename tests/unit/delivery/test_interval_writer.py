@@ -16,7 +16,7 @@ from tests.support.delivery import Read, body, contract, hours, loaded, local, p
 
 from nightwatt.contracts.delivery import OpowerIntervalDelivery
 from nightwatt.delivery.opower.checker import Agreed, check_interval_file
-from nightwatt.delivery.opower.interval_sql import offset_text
+from nightwatt.delivery.opower.interval_sql import offset_text, periods
 from nightwatt.delivery.opower.interval_writer import Selection, Written, write_interval_files
 from nightwatt.delivery.opower.profile import IntervalProfile
 from nightwatt.errors import TerminalError
@@ -268,3 +268,14 @@ def test_offsets_are_written_the_partners_way(seconds: int, form: Any, shown: st
 def test_an_offset_the_format_cannot_write_is_refused() -> None:
     with pytest.raises(TerminalError, match="whole hour"):
         offset_text(20700, "+H")
+
+
+@pytest.mark.parametrize("zone", ["America/New_York", "Europe/Berlin", "Australia/Lord_Howe", "Asia/Beirut"])
+def test_offsets_are_right_however_near_a_clock_change_is(zone: str) -> None:
+    tz = ZoneInfo(zone)
+    for number in range(365):
+        first = datetime(2026, 1, 1, 6, tzinfo=UTC).replace(tzinfo=None) + timedelta(days=number)
+        stretches = periods(zone, first, first + timedelta(hours=2))
+        for instant in (first + timedelta(hours=n) for n in range(-24, 28)):
+            offset = next(p.offset_seconds for p in stretches if p.until is None or instant < p.until)
+            assert offset == instant.replace(tzinfo=UTC).astimezone(tz).utcoffset().total_seconds(), instant

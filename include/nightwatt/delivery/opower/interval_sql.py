@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from nightwatt.calendar import clock_changes
+from nightwatt.calendar import clock_changes, day_bounds
 from nightwatt.delivery.opower.profile import IntervalProfile, OffsetFormat
 from nightwatt.duck import text
 from nightwatt.errors import TerminalError
@@ -44,7 +44,8 @@ def periods(zone_name: str, first: datetime, last: datetime) -> list[Period]:
     found: list[Period] = []
     for change in clock_changes(low.date(), high.date(), zone):
         found.append(Period(change.replace(tzinfo=None), _offset(change - timedelta(seconds=1), zone)))
-    return [*found, Period(None, _offset(high + timedelta(days=2), zone))]
+    # At the end of the last day looked at, and not later: the next change may be a day away.
+    return [*found, Period(None, _offset(day_bounds(high.date(), zone)[1], zone))]
 
 
 def _offset(instant: datetime, zone: ZoneInfo) -> int:
