@@ -1,8 +1,8 @@
 """Nights in a row, from the history to incrementals: the partner ends with exactly what the utility knows.
 
 The utility and the partner are models of their own; between them stand the real deliveries, over SFTP. Reads come late,
-are corrected, estimated, missing; people move; meters are exchanged; clocks change. Nights are missed, run twice, or end
-before the partner was reached.
+are corrected, estimated, missing; people move; meters are exchanged; clocks change. Nights are missed, run twice, or
+end before the partner was reached.
 """
 
 from __future__ import annotations
