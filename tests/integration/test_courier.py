@@ -240,48 +240,6 @@ def test_a_temporary_file_that_is_not_our_prefix_is_written_anew(
     assert partner.final().read_bytes() == whole
 
 
-def test_a_full_disk_leaves_nothing_under_the_final_name_and_is_taken_up_later(
-    start: Callable[..., Partner], home: Path
-) -> None:
-    partner = start(partners.FullDisk)
-    error = refused(home, TerminalError)
-
-    assert error.code == "delivery.refused"
-    assert "No space left" in error.message
-    assert not partner.final().exists()
-    assert rows(home)[0].state == "failed"
-    start()  # the partner made room
-    assert run(home).outcome is Outcome.SENT
-
-
-def test_a_server_that_lies_about_sizes_gets_no_rename(start: Callable[..., Partner], home: Path) -> None:
-    partner = start(partners.Lying)
-
-    error = refused(home, TerminalError)
-
-    assert error.code == "delivery.remote_size"
-    assert partner.names == [f"shared_files/.{NAME}.part"]
-
-
-def test_a_stalled_server_is_given_up_after_the_timeout(
-    start: Callable[..., Partner], home: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    start(partners.Stalling)
-    monkeypatch.setenv("NIGHTWATT_SFTP_OPOWER_TIMEOUT_SECONDS", "1")
-
-    assert refused(home, TransientError).code == "delivery.unreachable"
-
-
-def test_a_refused_rename_is_told_and_finished_once_it_is_allowed(start: Callable[..., Partner], home: Path) -> None:
-    partner = start(partners.RefusingRename)
-    error = refused(home, TerminalError)
-    assert (error.code, partner.names) == ("delivery.permission", [f"shared_files/.{NAME}.part"])
-
-    partner = start()
-    assert run(home).outcome is Outcome.SENT
-    assert (partner.names, partner.kind.written) == ([f"shared_files/{NAME}"], 0)  # only the rename was left
-
-
 def test_a_server_without_plain_rename_is_served_by_the_openssh_extension(
     start: Callable[..., Partner], home: Path
 ) -> None:
@@ -301,17 +259,6 @@ def test_a_refused_connection_may_succeed_later(start: Callable[..., Partner], h
     assert (row.state, row.attempts, row.message) == ("intent", 1, str(error))
 
 
-def test_a_changed_host_key_stops_everything(
-    start: Callable[..., Partner], home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    partner = start()
-    with LoopbackServer(tmp_path / "somebody_else") as other:
-        monkeypatch.setenv("NIGHTWATT_SFTP_OPOWER_HOST_KEY", other.host_key)
-
-    assert refused(home, TerminalError).code == "delivery.host_key"
-    assert partner.names == []
-
-
 def test_a_key_the_partner_does_not_know_cannot_log_in(
     start: Callable[..., Partner], home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -320,15 +267,6 @@ def test_a_key_the_partner_does_not_know_cannot_log_in(
         monkeypatch.setenv("NIGHTWATT_SFTP_OPOWER_KEY_FILE", str(other.client_key_file))
 
     assert refused(home, TerminalError).code == "delivery.login"
-
-
-def test_a_missing_folder_is_named(start: Callable[..., Partner], home: Path) -> None:
-    partner = start()
-    partner.final().parent.rmdir()
-
-    error = refused(home, TerminalError)
-
-    assert (error.code, "/shared_files" in error.message) == ("delivery.folder_missing", True)
 
 
 def test_missing_settings_are_named_before_anything_is_written(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -389,6 +327,63 @@ def test_what_an_earlier_night_began_is_finished_before_the_next_file(
     assert len(partner.names) == 2
 
 
+def test_nights_of_an_outage_queue_up_and_go_in_order_when_the_partner_is_back(
+    start: Callable[..., Partner], home: Path
+) -> None:
+    start().server.stop()
+    reads: list[Read] = []
+    said = []
+    for night in range(4):
+        reads += hours(f"2025-01-{15 + night} 00:00 -0500", 24, load_sequence=1 + night)
+        for _ in range(2):  # each night tries again, and adds nothing by it
+            with pytest.raises(TransientError) as caught:
+                _deliver(home, PublicationFacts(10 + night, 1 + night, _morning(16 + night)), _date(16 + night), reads)
+        said.append(caught.value.message.partition("; ")[2])
+    waiting = [(r.since_sequence, r.through_sequence, r.rows, r.state) for r in rows(home)]
+    partner = start()
+
+    result = _deliver(home, PublicationFacts(13, 4, _morning(19)), _date(19), reads)
+
+    assert said == ["", *(f"{n} files of {n} business dates wait since 2025-01-16, and go in order" for n in (2, 3, 4))]
+    assert waiting == [(None if n == 0 else n, n + 1, 24, "intent") for n in range(4)]
+    assert result.message == "4 file(s) sent, in order; 4 had waited since 2025-01-16"
+    assert partner.names == [f"shared_files/{r.file_name}" for r in rows(home)]
+    arrived = [r.delivered_at for r in rows(home)]
+    assert arrived == sorted(arrived)
+    assert {r.state for r in rows(home)} == {"delivered"}
+
+
+def test_behind_a_sending_nobody_can_judge_the_next_nights_wait(start: Callable[..., Partner], home: Path) -> None:
+    partner = start()
+    _stop_at(home, "renamed")
+    partner.final().unlink()
+    reads = [*hours("2025-01-15 00:00 -0500", 24), *hours("2025-01-16 00:00 -0500", 24, load_sequence=3)]
+    for _ in range(2):
+        with pytest.raises(TerminalError) as caught:
+            _deliver(home, PublicationFacts(4, 3, _morning(17)), _date(17), reads)
+        assert caught.value.code == "delivery.unknown"
+    assert partner.names == []
+
+    _settle(home, arrived=True)
+    result = _deliver(home, PublicationFacts(4, 3, _morning(17)), _date(17), reads)
+
+    assert [r.rows for r in result.receipts] == [24]
+    assert [r.state for r in rows(home)] == ["delivered", "delivered"]
+
+
+def test_what_waits_for_a_folder_that_is_not_there_goes_to_the_corrected_one(
+    start: Callable[..., Partner], home: Path
+) -> None:
+    partner = start()
+    wrong = contract(destination={"connection": "opower", "review_folder": "/Shared_Files"})
+    with pytest.raises(TerminalError) as caught:
+        run(home, wrong)
+    assert "there is /shared_files, in other capitals" in caught.value.message
+
+    assert run(home).outcome is Outcome.SENT
+    assert partner.names == [f"shared_files/{NAME}"]
+
+
 @pytest.mark.parametrize(
     "later",
     [timedelta(milliseconds=400), timedelta(0), -timedelta(days=1)],
@@ -423,6 +418,10 @@ def test_an_older_publication_is_not_sent_after_a_newer_one(start: Callable[...,
     result = _deliver(home, PublicationFacts(2, 1, _morning(16)), date(2025, 1, 16), reads)
 
     assert (result.outcome, len(partner.names)) == (Outcome.NOTHING_NEW, 1)
+
+
+def _date(day: int) -> date:
+    return date(2025, 1, day)
 
 
 def _morning(day: int) -> datetime:

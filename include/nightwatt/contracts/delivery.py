@@ -6,7 +6,7 @@ here: the partner's file format, which is a specification profile (data) read by
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
@@ -29,6 +29,9 @@ class _Delivery(_Strict):
     owner: str = Field(description="who to call")
     profile: str = Field(description="specification profile, e.g. opower/interval_v2-0-5")
     deadline: WallTime = Field(description="wall-clock time on the business date")
+
+    queues: ClassVar[bool] = False
+    """Whether tonight's files are made while earlier ones wait for the partner to come back."""
 
 
 class _Sftp(_Strict):
@@ -58,9 +61,15 @@ class Destination(_Sftp):
         """Every folder files may go to."""
         return frozenset({self.review_folder, self.production_folder})
 
+    def folder_for(self, *, production: bool) -> str:
+        """Return the folder of files under review, or of those that went there with an approval."""
+        return self.production_folder if production else self.review_folder
+
 
 class OpowerIntervalDelivery(_Delivery):
     """Interval reads to Opower, one file a read length."""
+
+    queues: ClassVar[bool] = True
 
     kind: Literal["opower_interval"]
     utility_code: str = Field(pattern=r"^[a-z0-9]{3,4}$", description="code agreed with the partner")
@@ -95,6 +104,10 @@ class CrmDestination(_Sftp):
     def folders(self) -> frozenset[str]:
         """Every folder files may go to."""
         return frozenset({self.folder})
+
+    def folder_for(self, *, production: bool) -> str:  # noqa: ARG002  (the same question as of other destinations)
+        """Return the one folder there is."""
+        return self.folder
 
 
 class CrmDelivery(_Delivery):

@@ -14,7 +14,7 @@ from datetime import date
 from enum import StrEnum
 from functools import partial
 from pathlib import Path
-from posixpath import join
+from posixpath import dirname, join
 
 import duckdb
 
@@ -27,6 +27,7 @@ from nightwatt.delivery.parcels import Made, Maker, PublicationFacts, Task
 from nightwatt.delivery.phases import Phase, PhaseKind
 from nightwatt.delivery.salesforce.parcel import CrmMaker
 from nightwatt.delivery.sftp import Remote, connection_settings, open_remote
+from nightwatt.errors import NightWattError, TerminalError, TransientError
 from nightwatt.ledger import Ledger, acknowledgements, checks, populations, sendings
 from nightwatt.ledger.checks import CheckResult
 from nightwatt.ledger.models import DeliveryState, Sending
@@ -87,21 +88,73 @@ def deliver(  # noqa: PLR0913  (the whole of a delivery is said here, once)
     with ledger.read() as session:
         is_drained = not sendings.unfinished(session, task.name)
     if is_drained and (covering := maker.covered_by(_counted(task))):
-        return _nothing_to_do(task, (), covering)  # before the partner's address is asked for: nobody is called
+        return _nothing_to_do(task, covering)  # before the partner's address is asked for: nobody is called
     if connect is None:
         connect = partial(open_remote, connection_settings(delivery.destination.connection))
     with outbox.only_one(settings.outbox, task.name):
         destination = delivery.destination
         courier = Courier(ledger, connect, at, rename=destination.rename, collects=destination.collects)
+        return _deliver(task, maker, courier, connection)
+
+
+def _deliver(task: Task, maker: Maker, courier: Courier, connection: duckdb.DuckDBPyConnection) -> Delivered:
+    """Send what waits, then what is new; while the partner is away, put tonight's files behind what waits."""
+    since = _waiting_since(task)
+    trouble: NightWattError | None = None
+    receipts: list[Receipt] = []
+    try:
         receipts = _drain(task, courier)
-        last = _counted(task)
-        if covering := maker.covered_by(last):
-            return _nothing_to_do(task, receipts, covering)
+    except NightWattError as e:
+        if not task.delivery.queues:
+            raise
+        trouble = e
+    last = _counted(task)
+    covering, ids, made = maker.covered_by(last), [], Made(())
+    if covering is None:
         _clear_leftovers(task)
         made = maker.make(connection, last)
-        if not made.files:
-            return _result(task, receipts, made, _NOTHING_FOUND[phase.kind])
-        return _result(task, [*receipts, *_send(task, courier, made, maker.remote_folder())], made, "")
+        if made.files:
+            ids = _intend(task, made, maker.remote_folder())
+            courier.at("intent")
+    if trouble is not None:
+        raise _with_what_waits(task, trouble) from trouble
+    if receipts and not made.files:
+        return _result(task, receipts, made, _caught_up(receipts, (), since))
+    if covering is not None:
+        return _nothing_to_do(task, covering)
+    if not made.files:
+        return _result(task, (), made, _NOTHING_FOUND[task.phase.kind])
+    try:
+        new = _carry(task, courier, [(number, file.path) for number, file in zip(ids, made.files, strict=True)])
+    except NightWattError as e:
+        raise _with_what_waits(task, e) from e
+    return _result(task, [*receipts, *new], made, _caught_up(receipts, new, since))
+
+
+def _waiting_since(task: Task) -> date | None:
+    with task.ledger.read() as session:
+        waiting = sendings.unfinished(session, task.name)
+    return waiting[0].business_date if waiting else None
+
+
+def _with_what_waits(task: Task, trouble: NightWattError) -> NightWattError:
+    """Return an error that also says how much waits in the outbox: one message, however long the partner is away."""
+    with task.ledger.read() as session:
+        waiting = sendings.unfinished(session, task.name)
+    nights = len({row.business_date for row in waiting})
+    if nights < 2:
+        return trouble
+    queue = f"{len(waiting)} files of {nights} business dates wait since {waiting[0].business_date}, and go in order"
+    kind = TransientError if isinstance(trouble, TransientError) else TerminalError
+    return kind(trouble.code, f"{trouble.message}; {queue}", trouble.remedy)
+
+
+def _caught_up(waited: Sequence[Receipt], new: Sequence[Receipt], since: date | None) -> str:
+    """Say in one sentence that the partner is back."""
+    if not waited:
+        return ""
+    sent = sum(r.sent_now for r in (*waited, *new))
+    return f"{sent} file(s) sent, in order; {len(waited)} had waited since {since}"
 
 
 _NOTHING_FOUND = {
@@ -120,12 +173,6 @@ def _maker(task: Task) -> Maker:
     if isinstance(task.delivery, CrmDelivery):
         return CrmMaker(task, task.delivery)
     return OpowerMaker(task, task.delivery)
-
-
-def _send(task: Task, courier: Courier, made: Made, remote_folder: str) -> list[Receipt]:
-    ids = _intend(task, made, remote_folder)
-    courier.at("intent")
-    return _carry(task, courier, [(number, file.path) for number, file in zip(ids, made.files, strict=True)])
 
 
 def _carry(task: Task, courier: Courier, load: Sequence[tuple[int, Path]]) -> list[Receipt]:
@@ -167,6 +214,7 @@ def _intend(task: Task, made: Made, remote_folder: str) -> list[int]:
     ]
     root = task.settings.root
     with task.ledger.write() as session:
+        checks.record(session, made.findings, task.business_date, task.ledger.clock())
         session.add_all(rows)
         session.flush()
         for row, file in zip(rows, made.files, strict=True):
@@ -193,9 +241,11 @@ def _approval(task: Task) -> int | None:
 
 
 def _drain(task: Task, courier: Courier) -> list[Receipt]:
-    """Finish what earlier calls began, oldest first; nothing new is written before that is settled."""
-    with task.ledger.read() as session:
+    """Finish what earlier calls began, oldest first."""
+    with task.ledger.write() as session:
         waiting = sendings.unfinished(session, task.name)
+        for row in waiting:
+            _readdress(task, row)
     folder = task.settings.outbox
     return _carry(
         task,
@@ -204,21 +254,25 @@ def _drain(task: Task, courier: Courier) -> list[Receipt]:
     )
 
 
+def _readdress(task: Task, row: Sending) -> None:
+    """Send what waits to the contract's corrected folder, where not a byte of it went up to the wrong one."""
+    destination = task.delivery.destination
+    if row.uploading_at is None and dirname(row.remote_path) not in destination.folders:
+        row.remote_path = join(destination.folder_for(production=row.approval_id is not None), row.file_name)
+
+
 def _clear_leftovers(task: Task) -> None:
     with task.ledger.read() as session:
         known = sendings.of_business_date(session, task.name, task.business_date)
     outbox.remove_leftovers(task.folder, keep={row.file_name for row in known})
 
 
-def _nothing_to_do(task: Task, receipts: Sequence[Receipt], covering: Sending) -> Delivered:
-    nothing = Made(())
-    if receipts:
-        return _result(task, receipts, nothing, "")
+def _nothing_to_do(task: Task, covering: Sending) -> Delivered:
     if task.phase.kind is PhaseKind.INCREMENTAL:
         message = f"all loads through {covering.through_sequence} went out with {covering.file_name}; nothing sent"
     else:
         message = f"this {task.phase.kind} of this publication went out with {covering.file_name}; nothing sent"
-    return _result(task, (), nothing, message)
+    return _result(task, (), Made(()), message)
 
 
 def _result(task: Task, receipts: Sequence[Receipt], made: Made, message: str) -> Delivered:

@@ -55,12 +55,12 @@ class Task:
         return outbox.folder_of(self.settings.outbox, self.name, self.business_date)
 
     def newest_sent(self) -> Sending | None:
-        """Return the file that went out last, of whatever phase."""
+        """Return the file that went out last or is the last to go, of whatever phase."""
         with self.ledger.read() as session:
-            return sendings.last_delivered(session, self.name)
+            return sendings.last_intended(session, self.name)
 
     def first_stamp(self) -> datetime:
-        """Return the stamp of the first file: the publication's, but always later than what is delivered.
+        """Return the stamp of the first file: the publication's, but always later than what is delivered or waits.
 
         Publications within one second, a split file that took the seconds after its own, a clock set back, or another
         sample of the same publication would else give a stamp the partner must not get. It follows from the ledger

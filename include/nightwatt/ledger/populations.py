@@ -10,10 +10,10 @@ from collections.abc import Sequence
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import func, select
+from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.orm import Session
 
-from nightwatt.ledger.models import Approval, Decision, DeliveryState, PhaseKind, Sending
+from nightwatt.ledger.models import Approval, Decision, DeliveryState, PhaseKind, Sending, SendingRole
 
 
 class PopulationState(StrEnum):
@@ -27,27 +27,19 @@ class PopulationState(StrEnum):
 
 
 def last_counted(session: Session, delivery: str) -> Sending | None:
-    """Return the sending that the next incremental begins after.
+    """Return the sending that the next incremental begins after, sent or waiting to be.
 
-    Samples never count. A full history starts over: what was sent before it does not count any more, even where a
-    publication rolled back since had newer loads.
+    What waits goes before anything newer, so it counts like what is sent. Samples never count. A full history starts
+    over: what was sent before it does not count any more, even where a publication rolled back since had newer loads.
     """
-    full = _last_full_id(session, delivery)
-    question = select(Sending).where(
-        Sending.delivery == delivery,
-        Sending.state == DeliveryState.DELIVERED,
-        Sending.phase != PhaseKind.SAMPLE,
-    )
-    if full is not None:
-        question = question.where(Sending.id >= full)
-    return session.scalars(question.order_by(Sending.through_sequence.desc(), Sending.id.desc()).limit(1)).first()
+    return _last(session, delivery)
 
 
 def state_of(session: Session, delivery: str) -> PopulationState:
     """Return where a population stands, by what was delivered and by the newest decision."""
     if approval_in_force(session, delivery) is not None:
         return PopulationState.APPROVED
-    last = last_counted(session, delivery)
+    last = _last(session, delivery, Sending.state == DeliveryState.DELIVERED)
     if last is not None:
         return PopulationState.FULL if last.phase == PhaseKind.FULL else PopulationState.REVIEW
     sampled = select(Sending.id).where(Sending.delivery == delivery, Sending.state == DeliveryState.DELIVERED).limit(1)
@@ -61,13 +53,13 @@ def approval_in_force(session: Session, delivery: str) -> Approval | None:
     ).first()
     if newest is None or newest.decision != Decision.APPROVED:
         return None
-    full = _last_full_id(session, delivery)
+    full = _last_full_id(session, delivery, Sending.state == DeliveryState.DELIVERED)
     return newest if full is None or full < newest.sending_id else None
 
 
 def newest_for_review(session: Session, delivery: str) -> Sending | None:
     """Return the newest incremental of the present history that went to the review folder."""
-    last = _last_full_id(session, delivery)
+    last = _last_full_id(session, delivery, Sending.state == DeliveryState.DELIVERED)
     question = select(Sending).where(
         Sending.delivery == delivery,
         Sending.state == DeliveryState.DELIVERED,
@@ -108,7 +100,21 @@ def approvers(session: Session, approval_ids: Sequence[int]) -> dict[int, str]:
     return {number: name for number, name in rows}
 
 
-def _last_full_id(session: Session, delivery: str) -> int | None:
-    """Return the last file of the newest full history delivered; a split one has several."""
-    full = (Sending.delivery == delivery, Sending.state == DeliveryState.DELIVERED, Sending.phase == PhaseKind.FULL)
+def _last(session: Session, delivery: str, *which: ColumnElement[bool]) -> Sending | None:
+    """Return the last full history, or what came after it."""
+    full = _last_full_id(session, delivery, *which)
+    question = select(Sending).where(
+        Sending.delivery == delivery,
+        Sending.role == SendingRole.DATA,
+        Sending.phase != PhaseKind.SAMPLE,
+        *which,
+    )
+    if full is not None:
+        question = question.where(Sending.id >= full)
+    return session.scalars(question.order_by(Sending.through_sequence.desc(), Sending.id.desc()).limit(1)).first()
+
+
+def _last_full_id(session: Session, delivery: str, *which: ColumnElement[bool]) -> int | None:
+    """Return the last file of the newest full history; a split one has several."""
+    full = (Sending.delivery == delivery, Sending.phase == PhaseKind.FULL, *which)
     return session.scalar(select(func.max(Sending.id)).where(*full))

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import date, datetime
 
-from sqlalchemy import select
+from sqlalchemy import Select, select
 from sqlalchemy.orm import Session
 
 from nightwatt.errors import TerminalError
@@ -86,28 +86,25 @@ def delivered(session: Session, delivery: str) -> Sequence[Sending]:
 
 
 def last_delivered(session: Session, delivery: str) -> Sending | None:
-    """Return the file of a delivery that went out last, whatever its phase; the next one is stamped later."""
-    return session.scalars(
-        select(Sending)
-        .where(
-            Sending.delivery == delivery,
-            Sending.role == SendingRole.DATA,
-            Sending.state == DeliveryState.DELIVERED,
-        )
-        .order_by(Sending.id.desc())
-        .limit(1)
-    ).first()
+    """Return the file of a delivery that went out last, whatever its phase; manifests do not count."""
+    return session.scalars(_newest(delivery).where(Sending.state == DeliveryState.DELIVERED)).first()
+
+
+def last_intended(session: Session, delivery: str) -> Sending | None:
+    """Return the newest file of a delivery, sent or waiting to be; the next one is stamped later."""
+    return session.scalars(_newest(delivery)).first()
+
+
+def _newest(delivery: str) -> Select[Sending]:
+    mine = select(Sending).where(Sending.delivery == delivery, Sending.role == SendingRole.DATA)
+    return mine.order_by(Sending.id.desc()).limit(1)
 
 
 def same_again(session: Session, delivery: str, business_date: date, **facts: object) -> Sending | None:
-    """Return the last delivered file of a business date that was made with the very same parameters."""
+    """Return the last file of a business date that was made with the very same parameters, sent or waiting to be."""
     return session.scalars(
         select(Sending)
-        .where(
-            Sending.delivery == delivery,
-            Sending.business_date == business_date,
-            Sending.state == DeliveryState.DELIVERED,
-        )
+        .where(Sending.delivery == delivery, Sending.business_date == business_date, Sending.role == SendingRole.DATA)
         .filter_by(**facts)
         .order_by(Sending.id.desc())
         .limit(1)

@@ -15,10 +15,9 @@ import duckdb
 
 from nightwatt.delivery import sent_index
 from nightwatt.delivery.courier import nowhere
-from nightwatt.delivery.deliver import Delivered, Outcome, PublicationFacts
+from nightwatt.delivery.deliver import PublicationFacts
 from nightwatt.delivery.deliver import deliver as send
 from nightwatt.errors import TerminalError
-from nightwatt.ledger import checks
 from nightwatt.stages.platform import Platform
 from nightwatt.warehouse import published
 
@@ -85,17 +84,9 @@ def deliver(
             business_date,
             at=at,
         )
-        _note_findings(platform, result, business_date)
         sent_index.ensure(platform.settings, platform.ledger, delivery_name)
     files = tuple(SentFile(r.file_name, r.rows, r.size_bytes, r.sha256, r.remote_path) for r in result.receipts)
     return DeliverSummary(delivery_name, result.outcome.value, result.message, files)
-
-
-def _note_findings(platform: Platform, result: Delivered, business_date: date) -> None:
-    """Put what the makers of the files had to say into the ledger, once, with the sending."""
-    if result.outcome is Outcome.SENT:
-        with platform.ledger.write() as session:
-            checks.record(session, result.findings, business_date, platform.clock())
 
 
 def _publication(con: duckdb.DuckDBPyConnection, domain: str) -> PublicationFacts:
