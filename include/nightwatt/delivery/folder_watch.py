@@ -100,19 +100,19 @@ _MEANINGS = {
 def _foreign(rows: Sequence[Sending], there: Mapping[str, int]) -> Iterator[_Seen]:
     ours = {basename(r.remote_path) for r in rows}
     ours |= {f".{r.file_name}.part" for r in rows if r.state != DeliveryState.DELIVERED}
-    return (_Seen("delivery.remote_unexpected", _printable(name)) for name in there if name not in ours)
+    return (_Seen(code="delivery.remote_unexpected", name=_printable(name)) for name in there if name not in ours)
 
 
 def _vanished(rows: Sequence[Sending], there: Mapping[str, int]) -> Iterator[_Seen]:
     gone = (r for r in rows if r.state == DeliveryState.DELIVERED and r.file_name not in there)
-    return (_Seen("delivery.remote_vanished", r.file_name) for r in gone)
+    return (_Seen(code="delivery.remote_vanished", name=r.file_name) for r in gone)
 
 
 def _changed(rows: Sequence[Sending], there: Mapping[str, int]) -> Iterator[_Seen]:
     for row in rows:
         is_other = there.get(row.file_name, row.size_bytes) != row.size_bytes
         if row.state == DeliveryState.DELIVERED and is_other:
-            yield _Seen("delivery.remote_changed", row.file_name)
+            yield _Seen(code="delivery.remote_changed", name=row.file_name)
 
 
 def _unlisted(delivery: str, folder: str) -> CheckResult:
