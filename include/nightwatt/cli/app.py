@@ -13,7 +13,7 @@ from typing import Annotated
 import typer
 
 from nightwatt import __version__, log
-from nightwatt.cli import feeds, night, opower, reads, receipts, rejects, sent, simulate, stages
+from nightwatt.cli import feeds, night, opower, opower_phases, reads, receipts, rejects, sent, simulate, stages
 from nightwatt.cli.context import Context, console
 from nightwatt.cli.query import sql
 from nightwatt.cli.reconcile import reconcile
@@ -52,7 +52,15 @@ app.add_typer(receipts.app, name="receipts", help="Files that arrived.")
 app.add_typer(rejects.app, name="rejects", help="Lines put aside, and bringing them back.")
 app.add_typer(reads.app, name="reads", help="Interval reads as they stand.")
 app.add_typer(sent.app, name="sent", help="Files sent to partners.")
-app.add_typer(opower.app, name="opower", help="Files for Opower, from anyone.")
+for command in (
+    opower_phases.sample,
+    opower_phases.full,
+    opower_phases.incremental,
+    opower_phases.approve,
+    opower_phases.state,
+):
+    opower.app.command()(command)
+app.add_typer(opower.app, name="opower", help="Files for Opower: ours from sample to production, and anyone's checked.")
 app.command()(stages.load)
 app.command()(stages.build)
 app.command()(stages.publish)

@@ -70,7 +70,7 @@ def _zones(given: list[str] | None) -> list[str] | None:
 
 @app.callback()
 def root() -> None:
-    """Files for Opower, from anyone."""
+    """Files for Opower: ours from sample to production, and anyone's checked."""
 
 
 @app.command()

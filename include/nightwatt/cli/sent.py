@@ -36,17 +36,19 @@ def list_sendings(
     ctx: typer.Context, date: Day = None, limit: Annotated[int, typer.Option(help="How many, newest.")] = 50
 ) -> None:
     """List files sent and files under way, oldest first."""
-    from nightwatt.ledger import acknowledgements, sendings
+    from nightwatt.ledger import acknowledgements, populations, sendings
 
     context: Context = ctx.obj
     table = Table(box=None, pad_edge=False)
-    for heading in ("sending", "business date", "file", "rows", "state", "answer", "to", "message"):
+    for heading in ("sending", "business date", "phase", "file", "rows", "state", "answer", "to", "message"):
         table.add_column(heading, overflow="fold")  # a name cut short is of no use to anybody
     with context.platform() as platform, platform.ledger.read() as session:
         listed = sendings.recent(session, limit, date.date() if date else None)
         answers = acknowledgements.by_sending(session, [s.id for s in listed])
+        approvers = populations.approvers(session, [s.approval_id for s in listed if s.approval_id])
         for s in listed:
-            row = (str(s.id), str(s.business_date), s.file_name, f"{s.rows:,}", s.state)
+            phase = f"{s.phase}, approved by {approvers[s.approval_id]}" if s.approval_id in approvers else s.phase
+            row = (str(s.id), str(s.business_date), phase, s.file_name, f"{s.rows:,}", s.state)
             table.add_row(*row, _answer(answers.get(s.id)), s.remote_path, s.message or "")
     console.print(table)
 

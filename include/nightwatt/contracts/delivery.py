@@ -74,6 +74,9 @@ class OpowerIntervalDelivery(_Delivery):
     kind: Literal["opower_interval"]
     utility_code: str = Field(pattern=r"^[a-z0-9]{3,4}$", description="code agreed with the partner")
     population: str = Field("res", description="population token agreed with the partner")
+    customer_classes: tuple[str, ...] = Field(
+        (), description="classes of customers in the population, as in `dim_service_agreement`; all of them otherwise"
+    )
     commodity: Literal["electricity", "gas"]
     feeds: tuple[Identifier, ...] = Field(
         (), description="feeds whose reads it carries; every feed of this commodity and length otherwise"

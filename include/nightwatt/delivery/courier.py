@@ -67,6 +67,8 @@ class Receipt:
     sha256: str
     rows: int
     delivered_at: datetime
+    phase: str
+    approval_id: int | None  # by whose word it went to production
     sent_now: bool  # False: it had been delivered before
 
 
@@ -285,6 +287,8 @@ def receipt_of(row: Sending, *, sent_now: bool) -> Receipt:
         sha256=row.content_sha256,
         rows=row.rows,
         delivered_at=row.delivered_at,
+        phase=row.phase,
+        approval_id=row.approval_id,
         sent_now=sent_now,
     )
 

@@ -24,7 +24,7 @@ from nightwatt.delivery import outbox
 from nightwatt.delivery.courier import At, Courier, Receipt, nowhere, receipt_of
 from nightwatt.delivery.opower.parcel import OpowerMaker
 from nightwatt.delivery.parcels import Made, Maker, PublicationFacts, Task
-from nightwatt.delivery.phases import Phase, PhaseKind
+from nightwatt.delivery.phases import Phase, PhaseKind, not_phased
 from nightwatt.delivery.salesforce.parcel import CrmMaker
 from nightwatt.delivery.sftp import Remote, connection_settings, open_remote
 from nightwatt.errors import NightWattError, TerminalError, TransientError
@@ -171,6 +171,8 @@ def _counted(task: Task) -> Sending | None:
 
 def _maker(task: Task) -> Maker:
     if isinstance(task.delivery, CrmDelivery):
+        if task.phase != Phase():
+            raise not_phased(task.name)
         return CrmMaker(task, task.delivery)
     return OpowerMaker(task, task.delivery)
 

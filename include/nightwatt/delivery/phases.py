@@ -110,6 +110,15 @@ def is_covered(last: Sending, publication: PublicationFacts) -> bool:
     return publication.through_sequence < last.through_sequence
 
 
+def not_phased(delivery: str) -> TerminalError:
+    """Return what to say where a phase, or an approval, is asked of a delivery that has none."""
+    return TerminalError(
+        "phase.not_phased",
+        f"{delivery} has no sample, no history and no approval: its receiver answers file by file",
+        "deliver it with `nightwatt deliver`",
+    )
+
+
 def _first_day(standard: Standard, last_day: date, business_date: date) -> date:
     """Return where a history begins: whole months for intervals, so never less than the partner asks for."""
     if standard == "billing":

@@ -53,22 +53,23 @@ def approval_in_force(session: Session, delivery: str) -> Approval | None:
     ).first()
     if newest is None or newest.decision != Decision.APPROVED:
         return None
-    full = _last_full_id(session, delivery, Sending.state == DeliveryState.DELIVERED)
+    full = _last_full_id(session, delivery)  # one that waits to be sent, too: what follows it is not for production
     return newest if full is None or full < newest.sending_id else None
 
 
-def newest_for_review(session: Session, delivery: str) -> Sending | None:
-    """Return the newest incremental of the present history that went to the review folder."""
-    last = _last_full_id(session, delivery, Sending.state == DeliveryState.DELIVERED)
+def for_review(session: Session, delivery: str) -> Sequence[Sending]:
+    """Return the incrementals of the present history that went to the review folder, newest first."""
+    full = _last_full_id(session, delivery)
     question = select(Sending).where(
         Sending.delivery == delivery,
         Sending.state == DeliveryState.DELIVERED,
         Sending.phase == PhaseKind.INCREMENTAL,
+        Sending.role == SendingRole.DATA,
         Sending.approval_id.is_(None),
     )
-    if last is not None:
-        question = question.where(Sending.id > last)
-    return session.scalars(question.order_by(Sending.id.desc()).limit(1)).first()
+    if full is not None:
+        question = question.where(Sending.id > full)
+    return session.scalars(question.order_by(Sending.id.desc())).all()
 
 
 def decide(

@@ -9,6 +9,7 @@ from nightwatt.stages.arriving import Arrivals, Expected, arrive, expectation, r
 from nightwatt.stages.building import BuildSummary, PublishSummary, build, publish, roll_back
 from nightwatt.stages.delivering import DeliverSummary, deliver
 from nightwatt.stages.loading import LoadSummary, MergeSummary, load, merge_reads, rebuild_reads, replay_rejects
+from nightwatt.stages.phasing import Population, approve, deliver_phase, population, reject, review_file
 from nightwatt.stages.platform import Platform
 
 __all__ = [
@@ -20,18 +21,24 @@ __all__ = [
     "LoadSummary",
     "MergeSummary",
     "Platform",
+    "Population",
     "PublishSummary",
     "acknowledge",
+    "approve",
     "arrive",
     "build",
     "deliver",
+    "deliver_phase",
     "expectation",
     "load",
     "merge_reads",
+    "population",
     "publish",
     "rebuild_acknowledged",
     "rebuild_reads",
     "receive",
+    "reject",
     "replay_rejects",
+    "review_file",
     "roll_back",
 ]

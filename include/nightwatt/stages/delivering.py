@@ -17,6 +17,7 @@ from nightwatt.delivery import sent_index
 from nightwatt.delivery.courier import nowhere
 from nightwatt.delivery.deliver import PublicationFacts
 from nightwatt.delivery.deliver import deliver as send
+from nightwatt.delivery.phases import Phase
 from nightwatt.errors import TerminalError
 from nightwatt.stages.platform import Platform
 from nightwatt.warehouse import published
@@ -31,6 +32,7 @@ class SentFile:
     size_bytes: int
     sha256: str
     remote_path: str
+    phase: str = "incremental"
 
 
 @dataclass(frozen=True)
@@ -51,16 +53,24 @@ class DeliverSummary:
         """Yield what an operator wants to read."""
         yield f"{self.delivery}: {self.message}"
         for f in self.files:
-            yield f"  {f.name}: {f.rows:,} rows, {f.size_bytes:,} bytes, sha256 {f.sha256[:12]}, at {f.remote_path}"
+            size = f"{f.rows:,} rows, {f.size_bytes:,} bytes"
+            yield f"  {f.phase} {f.name}: {size}, sha256 {f.sha256[:12]}, at {f.remote_path}"
 
     def to_dict(self) -> dict[str, Any]:
         """Return names, counts and hashes."""
-        files = [{"name": f.name, "rows": f.rows, "bytes": f.size_bytes, "sha256": f.sha256} for f in self.files]
+        files = [
+            {"name": f.name, "phase": f.phase, "rows": f.rows, "bytes": f.size_bytes, "sha256": f.sha256}
+            for f in self.files
+        ]
         return {"delivery": self.delivery, "outcome": self.outcome, "message": self.message, "files": files}
 
 
 def deliver(
-    platform: Platform, delivery_name: str, business_date: date, at: Callable[[str], None] = nowhere
+    platform: Platform,
+    delivery_name: str,
+    business_date: date,
+    at: Callable[[str], None] = nowhere,
+    phase: Phase = Phase(),  # noqa: B008  (frozen)
 ) -> DeliverSummary:
     """Write, check and send a delivery's file; the second time, say that it was sent.
 
@@ -69,6 +79,7 @@ def deliver(
         delivery_name: the delivery.
         business_date: the night.
         at: called at each named step of the courier (tests end the process there).
+        phase: an incremental, unless a sample or the whole history is asked for.
     """
     contract = platform.catalog.delivery(delivery_name)
     with (
@@ -82,10 +93,13 @@ def deliver(
             con,
             _publication(con, contract.domain),
             business_date,
+            phase=phase,
             at=at,
         )
         sent_index.ensure(platform.settings, platform.ledger, delivery_name)
-    files = tuple(SentFile(r.file_name, r.rows, r.size_bytes, r.sha256, r.remote_path) for r in result.receipts)
+    files = tuple(
+        SentFile(r.file_name, r.rows, r.size_bytes, r.sha256, r.remote_path, r.phase) for r in result.receipts
+    )
     return DeliverSummary(delivery_name, result.outcome.value, result.message, files)
 
 

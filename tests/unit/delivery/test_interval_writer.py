@@ -67,6 +67,18 @@ def test_takes_only_reads_of_the_feeds_the_contract_names(tmp_path: Path) -> Non
     assert (written.totals.rows, written.left_out) == (1, {})
 
 
+@pytest.mark.parametrize("days_before", range(6))
+@pytest.mark.parametrize("change", ["2026-03-08 12:00 -0400", "2025-11-02 12:00 -0500"])
+def test_the_days_before_a_clock_change_have_the_offset_of_before(
+    tmp_path: Path, change: str, days_before: int
+) -> None:
+    start = (local(change).astimezone(ZoneInfo("America/New_York")) - timedelta(days=days_before)).replace(hour=12)
+
+    written = write(tmp_path, [Read(start)])
+
+    assert [row[6] for row in rows(written.files[0].path)] == [f"{start:%z}"]
+
+
 def test_rows_run_by_service_point_then_instant_then_channel(tmp_path: Path) -> None:
     reads = [
         Read(NOON + timedelta(hours=hour), service_point_id=point, channel=channel)

@@ -43,14 +43,15 @@ class Selection:
     length_min: int
     window: Window
     feeds: tuple[str, ...] = ()  # only reads these feeds brought; those of all feeds otherwise
+    population: str = "true"  # SQL condition on the service point
 
     def wanted(self) -> str:
-        """Return the SQL condition on load and day of a read, and on the feed it came with."""
-        window = self.window.condition("load_sequence", "read_date")
-        if not self.feeds:
-            return window
-        names = ", ".join(text(name) for name in self.feeds)
-        return f"{window} and receipt_id in (select receipt_id from ops_receipts where feed in ({names}))"
+        """Return the SQL condition on load, day and service point of a read, and on the feed it came with."""
+        parts = [self.window.condition("load_sequence", "read_date"), self.population]
+        if self.feeds:
+            names = ", ".join(text(name) for name in self.feeds)
+            parts.append(f"receipt_id in (select receipt_id from ops_receipts where feed in ({names}))")
+        return " and ".join(parts)
 
     def parameters(self) -> dict[str, Any]:
         """Return the values to bind."""

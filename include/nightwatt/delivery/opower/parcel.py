@@ -21,8 +21,10 @@ from nightwatt.delivery.opower.checker import Agreed, check_interval_file
 from nightwatt.delivery.opower.findings import CheckReport
 from nightwatt.delivery.opower.interval_writer import Selection, Written, write_interval_files
 from nightwatt.delivery.opower.phased import Phased
+from nightwatt.delivery.opower.population import Population
 from nightwatt.delivery.opower.profile import load_profile
 from nightwatt.delivery.parcels import Made, Outgoing, Task
+from nightwatt.delivery.phases import PhaseKind
 from nightwatt.delivery.stamps import stamp_of
 from nightwatt.errors import TerminalError
 from nightwatt.ledger.checks import CheckResult
@@ -48,11 +50,17 @@ class OpowerMaker:
 
     def make(self, con: duckdb.DuckDBPyConnection, last: Sending | None) -> Made:
         """Write the reads of the phase's window, and read every file back with the independent checker."""
-        window = self._phased.window(last)
-        selection = Selection(self._delivery.commodity, self._delivery.length_min, window, self._delivery.feeds)
+        delivery, window = self._delivery, self._phased.window(last)
+        whose = Population(
+            delivery.customer_classes,
+            is_history=self._task.phase.kind is not PhaseKind.INCREMENTAL,
+            day=self._task.business_date,
+            sample=window.sample,
+        )
+        selection = Selection(delivery.commodity, delivery.length_min, window, delivery.feeds, whose.condition(con))
         newest = self._task.newest_sent()
         written = write_interval_files(
-            con, self._delivery, self._profile, selection, self._task.folder, self._task.first_stamp()
+            con, delivery, self._profile, selection, self._task.folder, self._task.first_stamp()
         )
         reports = self._check(written, stamp_of(newest.file_name) if newest else None)
         files = tuple(

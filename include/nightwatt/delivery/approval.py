@@ -1,0 +1,181 @@
+"""A person's word on whether a population goes to production: what is shown, what is checked again, what is written.
+
+Belongs here: the file a decision is about, and taking the decision. Does not belong here: who is asked and how (the
+command line, the DAG), where a population stands (`ledger.populations`), the folders (`opower.phased`).
+
+The word is about one file that lies in the review folder. Between showing it and hearing the answer days may pass; so
+all that was shown is looked at again, under the lock that keeps deliveries of this population out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from nightwatt import log
+from nightwatt.contracts.delivery import CrmDelivery, OpowerIntervalDelivery
+from nightwatt.delivery import outbox
+from nightwatt.delivery.opower.phased import refuse_incomplete
+from nightwatt.delivery.opower.profile import load_profile
+from nightwatt.delivery.phases import not_phased
+from nightwatt.errors import TerminalError
+from nightwatt.ledger import Ledger, populations, sendings
+from nightwatt.ledger.models import Decision, Sending
+from nightwatt.ledger.populations import PopulationState
+from nightwatt.settings import Settings
+
+
+@dataclass(frozen=True)
+class ReviewFile:
+    """The file a decision is about."""
+
+    sending_id: int
+    delivery: str
+    file_name: str
+    rows: int
+    size_bytes: int
+    sha256: str
+    business_date: date
+    delivered_at: datetime
+    remote_path: str
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return names, counts and hashes, as text that can be kept while somebody is asked."""
+        moments = {"business_date": self.business_date.isoformat(), "delivered_at": self.delivered_at.isoformat()}
+        return asdict(self) | moments
+
+    @classmethod
+    def from_dict(cls, facts: Mapping[str, Any]) -> ReviewFile:
+        """Return what `to_dict` kept."""
+        moments = {
+            "business_date": date.fromisoformat(facts["business_date"]),
+            "delivered_at": datetime.fromisoformat(facts["delivered_at"]),
+        }
+        return cls(**{**facts, **moments})
+
+
+def phased(contract: OpowerIntervalDelivery | CrmDelivery) -> OpowerIntervalDelivery:
+    """Return the contract, if its files have phases.
+
+    Raises:
+        TerminalError: `phase.not_phased`.
+    """
+    if isinstance(contract, CrmDelivery):
+        raise not_phased(contract.delivery)
+    return contract
+
+
+def review_file(settings: Settings, ledger: Ledger, contract: OpowerIntervalDelivery) -> ReviewFile:
+    """Return the newest incremental in the review folder, which is what a person looks at.
+
+    Raises:
+        TerminalError: `approval.nothing_to_approve`, `approval.already_approved`, `approval.file_changed`,
+            `delivery.profile_incomplete`.
+    """
+    with ledger.read() as session:
+        row = _candidates(session, contract)[0]
+    refuse_incomplete(contract, load_profile(contract.profile))
+    _refuse_changed(settings, row)
+    assert row.delivered_at is not None  # noqa: S101  (set with the state)
+    return ReviewFile(
+        sending_id=row.id,
+        delivery=row.delivery,
+        file_name=row.file_name,
+        rows=row.rows,
+        size_bytes=row.size_bytes,
+        sha256=row.content_sha256,
+        business_date=row.business_date,
+        delivered_at=row.delivered_at,
+        remote_path=row.remote_path,
+    )
+
+
+def approve(
+    settings: Settings, ledger: Ledger, contract: OpowerIntervalDelivery, shown: ReviewFile, by: str, note: str | None
+) -> None:
+    """Let the population go to production: its next incremental goes there.
+
+    A newer file may have followed into the review folder meanwhile; a new history may not.
+
+    Raises:
+        TerminalError: as `review_file`; `approval.superseded`.
+        TransientError: `delivery.busy`, the population is being delivered; try again.
+    """
+    with outbox.only_one(settings.outbox, contract.delivery):
+        refuse_incomplete(contract, load_profile(contract.profile))
+        with ledger.write() as session:
+            known = {row.id: row for row in _candidates(session, contract)}
+            row = known.get(shown.sending_id)
+            if row is None or (row.file_name, row.content_sha256) != (shown.file_name, shown.sha256):
+                raise TerminalError(
+                    "approval.superseded",
+                    f"{shown.file_name} is not a review file of the present history any more",
+                    "look at the newest review file and decide about that one",
+                )
+            _refuse_changed(settings, row)
+            populations.decide(session, row, Decision.APPROVED, by=by, at=ledger.clock(), note=note)
+    log.get("delivery").info("population approved", delivery=contract.delivery, file=shown.file_name)
+
+
+def reject(ledger: Ledger, contract: OpowerIntervalDelivery, sending_id: int, by: str, note: str | None) -> None:
+    """Keep the population in review, or take it back there if it was approved."""
+    with ledger.write() as session:
+        row = sendings.get(session, sending_id)
+        populations.decide(session, row, Decision.REJECTED, by=by, at=ledger.clock(), note=note)
+    log.get("delivery").info("population rejected", delivery=contract.delivery, file=row.file_name)
+
+
+def rejectable(ledger: Ledger, contract: OpowerIntervalDelivery) -> int:
+    """Return the sending a rejection is about: the newest of the population that counts.
+
+    Raises:
+        TerminalError: `approval.nothing_to_approve`.
+    """
+    with ledger.read() as session:
+        row = populations.last_counted(session, contract.delivery)
+        if row is None:
+            raise _nothing(contract.delivery, populations.state_of(session, contract.delivery))
+        return row.id
+
+
+def _candidates(session: Session, contract: OpowerIntervalDelivery) -> Sequence[Sending]:
+    name = contract.delivery
+    state = populations.state_of(session, name)
+    if state is PopulationState.APPROVED:
+        raise TerminalError(
+            "approval.already_approved",
+            f"{name} is approved: its incrementals go to {contract.destination.production_folder}",
+            "there is nothing to do; `nightwatt opower state` says who approved it",
+        )
+    found = populations.for_review(session, name)
+    if not found:
+        raise _nothing(name, state)
+    return found
+
+
+def _nothing(name: str, state: PopulationState) -> TerminalError:
+    return TerminalError(
+        "approval.nothing_to_approve",
+        f"{name} is in state {state}: no incremental has gone to the review folder since",
+        "deliver incrementals first, a whole billing cycle of them if the partner asks for it",
+    )
+
+
+def _refuse_changed(settings: Settings, row: Sending) -> None:
+    path = path_of(settings, row)
+    if not path.is_file() or outbox.sha256_of(path) != row.content_sha256:
+        raise TerminalError(
+            "approval.file_changed",
+            f"{path} is missing or is not the file the ledger says was sent",
+            "restore it from a backup of the outbox; nobody can approve what nobody can look at",
+        )
+
+
+def path_of(settings: Settings, row: Sending) -> Path:
+    """Return where our copy of a file lies."""
+    return outbox.folder_of(settings.outbox, row.delivery, row.business_date) / row.file_name
