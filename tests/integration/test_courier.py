@@ -19,6 +19,7 @@ from tests.support import partners
 from tests.support.deliver_once import BUSINESS_DATE, POINTS, PUBLICATION, run
 from tests.support.delivery import Read, contract, hours, published
 
+from nightwatt.contracts.delivery import OpowerIntervalDelivery
 from nightwatt.delivery.courier import STEPS
 from nightwatt.delivery.deliver import Delivered, Outcome, PublicationFacts, deliver
 from nightwatt.delivery.loopback import LoopbackServer
@@ -353,6 +354,39 @@ def test_nights_of_an_outage_queue_up_and_go_in_order_when_the_partner_is_back(
     assert {r.state for r in rows(home)} == {"delivered"}
 
 
+def test_a_manifest_goes_before_its_set_and_is_a_sending_of_its_own(start: Callable[..., Partner], home: Path) -> None:
+    partner = start()
+    asking = contract(destination={"connection": "opower", "manifest": True})
+    reads = [*hours("2025-01-15 00:00 -0500", 24), *hours("2025-01-16 00:00 -0500", 24, load_sequence=2)]
+    outcomes = []
+    for night in (16, 17, 17):
+        publication = PublicationFacts(night, night - 15, _morning(night))
+        outcomes.append(_deliver(home, publication, _date(night), reads, asking).outcome)
+
+    assert outcomes == [Outcome.SENT, Outcome.SENT, Outcome.ALREADY]
+    assert [(r.role, r.file_name[-19:], r.rows, r.since_sequence, r.state) for r in rows(home)] == [
+        ("manifest", "20250116060000.yaml", 0, None, "delivered"),
+        ("data", "0_20250116060000.gz", 24, None, "delivered"),
+        ("manifest", "20250117060000.yaml", 0, 1, "delivered"),
+        ("data", "0_20250117060000.gz", 24, 1, "delivered"),
+    ]
+    arrived = [r.delivered_at for r in rows(home)]
+    assert arrived == sorted(arrived)
+    assert partner.files["shared_files/opwr_gec_res_manifest_20250117060000.yaml"].startswith(b"meta:\n")
+
+
+def test_a_set_whose_manifest_does_not_arrive_sends_nothing_else(start: Callable[..., Partner], home: Path) -> None:
+    asking = contract(destination={"connection": "opower", "manifest": True})
+    partner = start(partners.RefusingRename)
+    with pytest.raises(TerminalError):
+        run(home, asking)
+    assert [r.state for r in rows(home)] == ["failed", "intent"]
+
+    partner = start()
+    assert run(home, asking).outcome is Outcome.SENT
+    assert len(partner.names) == 2
+
+
 def test_behind_a_sending_nobody_can_judge_the_next_nights_wait(start: Callable[..., Partner], home: Path) -> None:
     partner = start()
     _stop_at(home, "renamed")
@@ -428,12 +462,18 @@ def _morning(day: int) -> datetime:
     return datetime(2025, 1, day, 6, tzinfo=UTC)
 
 
-def _deliver(home: Path, publication: PublicationFacts, business_date: date, reads: list[Read]) -> Delivered:
+def _deliver(
+    home: Path,
+    publication: PublicationFacts,
+    business_date: date,
+    reads: list[Read],
+    delivery: OpowerIntervalDelivery | None = None,
+) -> Delivered:
     settings = Settings(home=home)
     ledger = Ledger.open(settings.ledger_address)
     try:
         with published(reads) as con:
-            return deliver(contract(), settings, ledger, con, publication, business_date)
+            return deliver(delivery or contract(), settings, ledger, con, publication, business_date)
     finally:
         ledger.close()
 

@@ -51,6 +51,9 @@ class Destination(_Sftp):
 
     review_folder: str = Field("/shared_files", description="folder of samples, history, and files under review")
     production_folder: str = Field("/uploads", description="folder of incrementals, once the population is approved")
+    manifest: bool = Field(
+        False, description="whether a fileset manifest, in the profile's form, goes before the files of each set"
+    )
 
     def collects(self, folder: str) -> bool:
         """Return whether the partner takes files out of a folder by itself."""

@@ -203,6 +203,7 @@ def _intend(task: Task, made: Made, remote_folder: str) -> list[int]:
             sample_size=window.sample.size if window and window.sample else None,
             sample_seed=window.sample.seed if window and window.sample else None,
             approval_id=approval,
+            role=file.role,
             file_name=file.path.name,
             content_sha256=file.sha256,
             size_bytes=file.size_bytes,

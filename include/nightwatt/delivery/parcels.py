@@ -20,7 +20,7 @@ from nightwatt.delivery.phases import Phase, Window
 from nightwatt.delivery.stamps import instant_of
 from nightwatt.ledger import Ledger, sendings
 from nightwatt.ledger.checks import CheckResult
-from nightwatt.ledger.models import Sending
+from nightwatt.ledger.models import Sending, SendingRole
 from nightwatt.settings import Settings
 
 
@@ -92,6 +92,7 @@ class Outgoing:
     sha256: str
     totals: Mapping[str, Any]
     awaits: Awaited | None = None
+    role: SendingRole = SendingRole.DATA
 
 
 @dataclass(frozen=True)

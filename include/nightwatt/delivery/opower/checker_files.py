@@ -131,9 +131,10 @@ class _Sequence:
 
 
 def _found(paths: Iterable[Path]) -> Iterator[Path]:
+    """Yield the files; in a folder not those beginning with a point, and no manifest, which holds no rows."""
     for path in paths:
         if path.is_dir():
-            inside = [p for p in path.iterdir() if p.is_file() and not p.name.startswith(".")]
+            inside = [p for p in path.iterdir() if p.is_file() and not p.name.startswith(".") and p.suffix != ".yaml"]
             if not inside:
                 raise _unreadable(path, "an empty folder")
             yield from _in_order(inside, "stamp")

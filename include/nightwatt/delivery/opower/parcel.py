@@ -20,6 +20,7 @@ from nightwatt.contracts.delivery import OpowerIntervalDelivery
 from nightwatt.delivery.opower.checker import Agreed, check_interval_file
 from nightwatt.delivery.opower.findings import CheckReport
 from nightwatt.delivery.opower.interval_writer import Selection, Written, write_interval_files
+from nightwatt.delivery.opower.manifest import announced
 from nightwatt.delivery.opower.phased import Phased
 from nightwatt.delivery.opower.population import Population
 from nightwatt.delivery.opower.profile import load_profile
@@ -68,6 +69,7 @@ class OpowerMaker:
             for number, (file, report) in enumerate(zip(written.files, reports, strict=True))
         )
         findings = tuple(self._findings(written, reports)) if files else ()
+        files = announced(files, self._delivery, self._profile, self._task.folder)
         return Made(files, window, dict(written.left_out), findings)
 
     def _findings(self, written: Written, reports: Sequence[CheckReport]) -> Iterator[CheckResult]:

@@ -13,7 +13,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Generic, Literal, Self, TypeVar
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from nightwatt.delivery.specification import PROFILES, Open, Strict, load
 
@@ -131,6 +131,38 @@ class Folders(Strict):
     production: list[str]
 
 
+class ManifestFiles(Strict):
+    """Under which keys a manifest lists the files that follow. The partner's public page breaks off before them."""
+
+    key: str = Field(description="where the list stands; a dot goes one level down")
+    name: str
+    size_bytes: str | None = None
+    sha256: str | None = None
+    rows: str | None = None
+
+
+class Manifest(Strict):
+    """The fileset transfer manifest: a small YAML file before the first data file of its set."""
+
+    name: str = Field(description="pattern with {stamp}, that of the first data file; and {utility}, {population}")
+    confirmed: list[str] = Field(default_factory=list)
+    unconfirmed: list[str] = Field(default_factory=list)
+    meta_version: str | int
+    validity_window: int = Field(ge=1, description="seconds from receipt after which missing files are an error")
+    extra: dict[str, str | int | bool] = Field(
+        default_factory=dict, description="further keys as agreed; a dot goes one level down"
+    )
+    files: ManifestFiles | None = Field(None, description="null: the files are not listed")
+
+    @field_validator("name")
+    @classmethod
+    def _tells_sets_apart(cls, value: str) -> str:
+        if value.count("{stamp}") != 1:
+            raise ValueError("needs {stamp} exactly once")
+        value.format(stamp="", utility="", population="")
+        return value
+
+
 class OpowerProfile(Strict, Generic[Kind]):
     """What every profile of this partner says, whatever the standard."""
 
@@ -144,6 +176,7 @@ class OpowerProfile(Strict, Generic[Kind]):
     text: Text
     compression: Compression
     folders: Folders
+    manifest: Manifest
     retired_columns: list[str] = Field(default_factory=list)
 
     @model_validator(mode="after")
