@@ -7,7 +7,7 @@ from airflow.sdk import DAG, AssetOrTimeSchedule
 from nightwatt.contracts.catalog import load_catalog
 from nightwatt.settings import Settings
 from nightwatt_airflow.defaults import dag_defaults, nightly, task_defaults
-from nightwatt_airflow.stage_tasks import PUBLISHED, check_published, deliver_file
+from nightwatt_airflow.stage_tasks import PUBLISHED, check_published, deliver_file, watch_sendings
 from nightwatt_airflow.tags import Tag
 
 DOCS = """
@@ -22,6 +22,9 @@ finds the file delivered does nothing.
 **Inputs.** The published warehouse, pinned to the publication of the business date; nothing else.
 
 **Outputs.** One file in the partner's folder and a delivery receipt in the ledger, with the file's SHA-256.
+
+**Watch.** Each run also looks whether a file is missing or unusually small (`nightwatt opower watch`), and writes
+what is news into the ledger.
 
 **Deadline.** By the deadline of the delivery contract, on the local wall clock of the business date. A run
 that finds nothing to send after that time fails.
@@ -48,6 +51,7 @@ if deliveries:
         default_args=task_defaults(owner="partner-data"),
         **dag_defaults(owes={d.delivery: d.deadline for d in deliveries}),
     ):
+        watch_sendings()  # of the runs before; on its own, so that it hides no failure and no failure keeps it back
         for contract in deliveries:
             name = contract.delivery
             ready = check_published.override(task_id=f"check_usage_for_{name}")("usage", name)

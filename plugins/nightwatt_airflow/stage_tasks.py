@@ -135,3 +135,13 @@ def deliver_file(delivery: str) -> dict[str, Any]:
     context = get_current_context()
     with Platform.open(started_by=started_by(context)) as platform:
         return deliver(platform, delivery, business_date_in(context)).to_dict()
+
+
+@task(execution_timeout=timedelta(minutes=10))
+def watch_sendings() -> dict[str, Any]:
+    """Write down which files to Opower are missing, or unusually small, as far as nobody has yet."""
+    from nightwatt.stages import Platform
+    from nightwatt.stages import watch_sendings as watch
+
+    with Platform.open(started_by=started_by(get_current_context())) as platform:
+        return watch(platform).to_dict()

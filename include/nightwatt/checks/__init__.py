@@ -1,11 +1,12 @@
 """Checks on what came in: pure functions over facts of the ledger, giving typed results.
 
-Belongs here: completeness of a feed's night, and later gaps, overlaps and reconciliations. Does not belong
+Belongs here: completeness of a feed's night, and of what was sent. Does not belong
 here: looking facts up (the caller does), recording results (`nightwatt.ledger.checks`) and the checks a
 room makes of its own work (a publication's).
 """
 
 from nightwatt.checks.completeness import CountedFile, check_completeness, is_complete
+from nightwatt.checks.sendings import Owed, check_sendings
 from nightwatt.ledger.checks import CheckResult
 
-__all__ = ["CheckResult", "CountedFile", "check_completeness", "is_complete"]
+__all__ = ["CheckResult", "CountedFile", "Owed", "check_completeness", "check_sendings", "is_complete"]

@@ -127,6 +127,22 @@ def check(
     raise typer.Exit(_status(reports))
 
 
+@app.command()
+def watch(
+    ctx: typer.Context,
+    delivery: Annotated[str | None, typer.Argument(help="One delivery; all to Opower otherwise.")] = None,
+) -> None:
+    """Say which files are missing, late for a report week, or unusually small; exit code 0 none, 1 some (for cron)."""
+    from nightwatt import stages
+
+    context: Context = ctx.obj
+    with context.platform() as platform:
+        summary = stages.watch_sendings(platform, delivery)
+    for line in summary.lines():
+        sys.stdout.write(line + "\n")
+    raise typer.Exit(0 if summary.is_good else 1)
+
+
 def _checked(context: Context, files: list[Path], question: Question, format: Format) -> list[CheckReport]:
     """Check and print; text file by file, as each is through."""
     from nightwatt import duck

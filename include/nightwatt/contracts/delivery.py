@@ -11,6 +11,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 from nightwatt.contracts.feed import WallTime
+from nightwatt.contracts.watch import Watch
 
 Identifier = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
 Domain = Literal["billing", "usage"]
@@ -69,27 +70,33 @@ class Destination(_Sftp):
         return self.production_folder if production else self.review_folder
 
 
-class OpowerIntervalDelivery(_Delivery):
-    """Interval reads to Opower, one file a read length."""
+class OpowerDelivery(_Delivery):
+    """What every delivery to Opower says about itself."""
 
     queues: ClassVar[bool] = True
 
-    kind: Literal["opower_interval"]
     utility_code: str = Field(pattern=r"^[a-z0-9]{3,4}$", description="code agreed with the partner")
     population: str = Field("res", description="population token agreed with the partner")
     customer_classes: tuple[str, ...] = Field(
         (), description="classes of customers in the population, as in `dim_service_agreement`; all of them otherwise"
     )
-    commodity: Literal["electricity", "gas"]
-    feeds: tuple[Identifier, ...] = Field(
-        (), description="feeds whose reads it carries; every feed of this commodity and length otherwise"
-    )
-    length_min: Literal[5, 15, 30, 60, 1440]
     allow_incomplete_profile: bool = Field(
         False, description="the operator's word that an incomplete profile may go to production"
     )
     destination: Destination
     max_file_mb: int = Field(4096, ge=1, description="split above this many megabytes, on service points")
+    watch: Watch = Field(Watch(), description="when a file counts as missing or incomplete")
+
+
+class OpowerIntervalDelivery(OpowerDelivery):
+    """Interval reads to Opower, one file a read length."""
+
+    kind: Literal["opower_interval"]
+    commodity: Literal["electricity", "gas"]
+    feeds: tuple[Identifier, ...] = Field(
+        (), description="feeds whose reads it carries; every feed of this commodity and length otherwise"
+    )
+    length_min: Literal[5, 15, 30, 60, 1440]
 
     @property
     def domain(self) -> Domain:

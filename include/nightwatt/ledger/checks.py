@@ -80,6 +80,24 @@ def record(
     return rows
 
 
+def record_news(session: Session, results: Iterable[CheckResult], at: datetime) -> list[Check]:
+    """Write down what is not known yet; one code about one subject and business date is written once.
+
+    Args:
+        session: the transaction.
+        results: what was found; each names its business date.
+        at: now.
+    """
+    news = []
+    for r in results:
+        question = select(Check.id).where(
+            Check.code == r.code, Check.subject == r.subject, Check.business_date == r.business_date
+        )
+        if session.scalars(question.limit(1)).first() is None:
+            news += record(session, [r], r.business_date, at)
+    return news
+
+
 def of_night(session: Session, business_date: date, *, failed_only: bool = False) -> Sequence[Check]:
     """Return the results of one business date in the order they were found."""
     query = select(Check).where(Check.business_date == business_date).order_by(Check.id)

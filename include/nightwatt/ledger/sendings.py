@@ -7,13 +7,15 @@ Belongs here: reading and changing rows of `deliveries`. Does not belong here: t
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import date, datetime
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from itertools import groupby
 
-from sqlalchemy import Select, select
+from sqlalchemy import Select, func, select
 from sqlalchemy.orm import Session
 
 from nightwatt.errors import TerminalError
-from nightwatt.ledger.models import DeliveryState, Sending, SendingRole
+from nightwatt.ledger.models import DeliveryState, PhaseKind, Sending, SendingRole
 
 UNFINISHED = (
     DeliveryState.INTENT,
@@ -83,6 +85,54 @@ def delivered(session: Session, delivery: str) -> Sequence[Sending]:
         )
         .order_by(Sending.delivered_at, Sending.id)
     ).all()
+
+
+@dataclass(frozen=True)
+class SentNight:
+    """What went out for one business date, all files together."""
+
+    business_date: date
+    rows: int
+    meters: int | None  # service points; unknown where the files' totals do not say
+    delivered_at: datetime  # of the last of them
+
+
+def sent_nights(session: Session, delivery: str, first: date) -> list[SentNight]:
+    """Return the business dates from a first one on for which incrementals were delivered, oldest first."""
+    rows = session.scalars(
+        select(Sending)
+        .where(
+            Sending.delivery == delivery,
+            Sending.business_date >= first,
+            Sending.state == DeliveryState.DELIVERED,
+            Sending.phase == PhaseKind.INCREMENTAL,
+            Sending.role == SendingRole.DATA,
+        )
+        .order_by(Sending.business_date, Sending.id)
+    ).all()
+    return [_night(day, list(files)) for day, files in groupby(rows, key=lambda row: row.business_date)]
+
+
+def incremental_since(session: Session, delivery: str) -> date | None:
+    """Return the first business date that owes an incremental; None while the partner has no history.
+
+    It is the day after the last full history; where there was none, that of the first incremental, which took it all.
+    """
+    mine = (Sending.delivery == delivery, Sending.state == DeliveryState.DELIVERED)
+    full = session.scalar(select(func.max(Sending.business_date)).where(*mine, Sending.phase == PhaseKind.FULL))
+    if full is not None:
+        return full + timedelta(days=1)
+    return session.scalar(select(func.min(Sending.business_date)).where(*mine, Sending.phase == PhaseKind.INCREMENTAL))
+
+
+def _night(day: date, files: Sequence[Sending]) -> SentNight:
+    meters = [f.totals["service_points"] for f in files if f.totals and "service_points" in f.totals]
+    return SentNight(
+        day,
+        sum(f.rows for f in files),
+        sum(meters) if meters else None,
+        max(f.delivered_at for f in files if f.delivered_at),
+    )
 
 
 def last_delivered(session: Session, delivery: str) -> Sending | None:

@@ -11,6 +11,7 @@ from nightwatt.stages.delivering import DeliverSummary, deliver
 from nightwatt.stages.loading import LoadSummary, MergeSummary, load, merge_reads, rebuild_reads, replay_rejects
 from nightwatt.stages.phasing import Population, approve, deliver_phase, population, reject, review_file
 from nightwatt.stages.platform import Platform
+from nightwatt.stages.watching import WatchSummary, watch_sendings
 
 __all__ = [
     "AcknowledgeSummary",
@@ -23,6 +24,7 @@ __all__ = [
     "Platform",
     "Population",
     "PublishSummary",
+    "WatchSummary",
     "acknowledge",
     "approve",
     "arrive",
@@ -41,4 +43,5 @@ __all__ = [
     "replay_rejects",
     "review_file",
     "roll_back",
+    "watch_sendings",
 ]

@@ -20,6 +20,7 @@ from nightwatt.delivery.deliver import deliver as send
 from nightwatt.delivery.phases import Phase
 from nightwatt.errors import TerminalError
 from nightwatt.stages.platform import Platform
+from nightwatt.stages.watching import watch_sendings
 from nightwatt.warehouse import published
 
 
@@ -97,6 +98,7 @@ def deliver(
             at=at,
         )
         sent_index.ensure(platform.settings, platform.ledger, delivery_name)
+    watch_sendings(platform, delivery_name)
     files = tuple(
         SentFile(r.file_name, r.rows, r.size_bytes, r.sha256, r.remote_path, r.phase) for r in result.receipts
     )
