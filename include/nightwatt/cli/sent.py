@@ -80,6 +80,34 @@ def settle(
 
 
 @app.command()
+def prune(
+    ctx: typer.Context,
+    delivery: Annotated[str | None, typer.Option(help="Only what this delivery sent.")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only list what would be removed.")] = False,
+) -> None:
+    """Remove our copies of files older than their contract's `keep_years`; the ledger keeps every receipt.
+
+    Never removed: what has not arrived or is not answered for, the newest files, and what later files depend on.
+    """
+    from nightwatt.delivery.sent_prune import prune as prune_copies
+
+    context: Context = ctx.obj
+    with context.platform() as platform:
+        catalog = platform.catalog
+        for contract in [catalog.delivery(delivery)] if delivery else catalog.deliveries.values():
+            done = prune_copies(platform.settings, platform.ledger, contract, dry_run=dry_run)
+            what = "would go" if dry_run else "removed"
+            kept = "".join(f"; {count} as old kept ({reason})" for reason, count in done.kept.items())
+            console.print(
+                f"{done.delivery}: {len(done.files)} file(s) of before {done.before:%Y-%m-%d} {what}, "
+                f"{done.size_bytes:,} bytes{kept}",
+                markup=False,
+            )
+            for name in done.files:
+                console.print(f"  {name}", markup=False)
+
+
+@app.command()
 def find(
     ctx: typer.Context,
     service_point: Annotated[str | None, typer.Option(help="Service point, as in the files.")] = None,

@@ -30,9 +30,12 @@ class _Delivery(_Strict):
     owner: str = Field(description="who to call")
     profile: str = Field(description="specification profile, e.g. opower/interval_v2-0-5")
     deadline: WallTime = Field(description="wall-clock time on the business date")
+    keep_years: int = Field(7, ge=1, description="years our copies of files sent are kept; `nightwatt sent prune`")
 
     queues: ClassVar[bool] = False
     """Whether tonight's files are made while earlier ones wait for the partner to come back."""
+    remembers: ClassVar[bool] = True
+    """Whether what a file holds depends on every file since the last full history."""
 
 
 class _Sftp(_Strict):
@@ -73,8 +76,6 @@ class Destination(_Sftp):
 class OpowerDelivery(_Delivery):
     """What every delivery to Opower says about itself."""
 
-    queues: ClassVar[bool] = True
-
     utility_code: str = Field(pattern=r"^[a-z0-9]{3,4}$", description="code agreed with the partner")
     population: str = Field("res", description="population token agreed with the partner")
     customer_classes: tuple[str, ...] = Field(
@@ -90,6 +91,9 @@ class OpowerDelivery(_Delivery):
 
 class OpowerIntervalDelivery(OpowerDelivery):
     """Interval reads to Opower, one file a read length."""
+
+    queues: ClassVar[bool] = True
+    remembers: ClassVar[bool] = False
 
     kind: Literal["opower_interval"]
     commodity: Literal["electricity", "gas"]
@@ -125,6 +129,8 @@ class CrmDestination(_Sftp):
 
 class CrmDelivery(_Delivery):
     """The customer picture to the CRM: a file an object with what changed since the CRM's last word, and a manifest."""
+
+    remembers: ClassVar[bool] = False
 
     kind: Literal["crm"]
     domain: Domain = Field(description="the domain whose publication the files are made from")

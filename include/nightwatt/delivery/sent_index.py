@@ -60,7 +60,14 @@ def sent_files(settings: Settings, ledger: Ledger, delivery: str) -> list[SentFi
     """Return the delivered files of a delivery that have an index or can get one, in order of arrival."""
     with ledger.read() as session:
         delivered = sendings.delivered(session, delivery)
-    return [_sent_file(settings, row) for row in delivered if row.file_name.endswith(_PACKED)]
+    return [_sent_file(settings, row) for row in delivered if row.file_name.endswith(_PACKED) and not row.pruned_at]
+
+
+def index_of(settings: Settings, row: Sending) -> Path:
+    """Return where the index of a file lies, if it has one."""
+    # The hash is in the name: after a restore of the ledger a number may belong to another file.
+    place = settings.sent / row.delivery / row.business_date.isoformat()
+    return place / f"{row.id:08d}-{row.content_sha256[:12]}.parquet"
 
 
 def ensure(settings: Settings, ledger: Ledger, delivery: str, only: Collection[int] | None = None) -> list[Path]:
@@ -93,7 +100,6 @@ def _make_missing(settings: Settings, delivery: str, files: Sequence[SentFile]) 
 
 def _sent_file(settings: Settings, row: Sending) -> SentFile:
     assert row.delivered_at is not None  # noqa: S101  (it is set with the state)
-    place = settings.sent / row.delivery / row.business_date.isoformat()
     return SentFile(
         row.id,
         row.delivery,
@@ -102,8 +108,7 @@ def _sent_file(settings: Settings, row: Sending) -> SentFile:
         row.rows,
         row.content_sha256,
         outbox.folder_of(settings.outbox, row.delivery, row.business_date) / row.file_name,
-        # The hash is in the name: after a restore of the ledger a number may belong to another file.
-        place / f"{row.id:08d}-{row.content_sha256[:12]}.parquet",
+        index_of(settings, row),
     )
 
 

@@ -59,6 +59,11 @@ def unfinished(session: Session, delivery: str) -> Sequence[Sending]:
     ).all()
 
 
+def of_delivery(session: Session, delivery: str) -> Sequence[Sending]:
+    """Return every sending of one delivery, in sending order."""
+    return session.scalars(select(Sending).where(Sending.delivery == delivery).order_by(Sending.id)).all()
+
+
 def of_business_date(session: Session, delivery: str, business_date: date) -> Sequence[Sending]:
     """Return every sending of one delivery and business date, in sending order."""
     return session.scalars(

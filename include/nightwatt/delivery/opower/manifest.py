@@ -13,7 +13,7 @@ from typing import Any
 import yaml
 
 from nightwatt import durable
-from nightwatt.contracts.delivery import OpowerIntervalDelivery
+from nightwatt.contracts.delivery import OpowerDelivery
 from nightwatt.delivery.opower.profile import Manifest, ManifestFiles, OpowerProfile
 from nightwatt.delivery.outbox import sha256_of
 from nightwatt.delivery.parcels import Outgoing
@@ -22,7 +22,7 @@ from nightwatt.ledger.models import SendingRole
 
 
 def announced(
-    files: Sequence[Outgoing], delivery: OpowerIntervalDelivery, profile: OpowerProfile[Any], folder: Path
+    files: Sequence[Outgoing], delivery: OpowerDelivery, profile: OpowerProfile[Any], folder: Path
 ) -> tuple[Outgoing, ...]:
     """Return the files of a set, behind the manifest that announces them where the contract asks for one."""
     if not files or not delivery.destination.manifest:
