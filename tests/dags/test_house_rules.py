@@ -16,6 +16,14 @@ if TYPE_CHECKING:
 
 DAG_FILES = sorted((Path(__file__).resolve().parents[2] / "dags").glob("*.py"))
 DAG_IDS = [path.stem for path in DAG_FILES]
+ON_DEMAND = {
+    "opower_sample": ["business_date", "delivery", "last_day", "size", "seed"],
+    "opower_full": ["business_date", "delivery", "last_day", "start_over"],
+    "opower_approval": ["business_date", "delivery"],
+}
+"""DAGs that only a person starts, with what they ask of that person."""
+
+NIGHTLY = [dag_id for dag_id in DAG_IDS if dag_id not in ON_DEMAND]
 WRITERS = {"merge_reads", "build_marts", "publish_marts"}
 
 
@@ -23,6 +31,7 @@ def test_the_folder_imports_without_errors(bag: DagBag) -> None:
     assert bag.import_errors == {}
     assert set(bag.dags) == set(DAG_IDS) == {
         "billing_nightly", "usage_daily", "crm_delivery", "opower_interval_delivery",
+        *ON_DEMAND,
     }  # fmt: skip
 
 
@@ -54,18 +63,34 @@ def test_a_dag_carries_a_tier_and_a_domain(bag: DagBag, dag_id: str) -> None:
     assert {tag.split(":")[0] for tag in tags} == {"tier", "domain"}
 
 
-@pytest.mark.parametrize("dag_id", DAG_IDS)
-def test_a_dag_runs_once_at_a_time_on_the_local_clock(bag: DagBag, dag_id: str) -> None:
+@pytest.mark.parametrize("dag_id", NIGHTLY)
+def test_a_nightly_dag_follows_the_local_clock(bag: DagBag, dag_id: str) -> None:
     dag = bag.dags[dag_id]
     timetable: Any = getattr(dag.timetable, "timetable", dag.timetable)
-    assert dag.max_active_runs == 1
+    assert str(timetable.timezone) == "America/New_York"
+    assert list(dag.params) == ["business_date"]
+
+
+@pytest.mark.parametrize("dag_id", ON_DEMAND)
+def test_a_dag_on_demand_has_no_schedule_and_asks_with_types(bag: DagBag, dag_id: str) -> None:
+    dag = bag.dags[dag_id]
+    assert not dag.timetable.can_be_scheduled
+    assert list(dag.params) == ON_DEMAND[dag_id]
+    params = {name: dag.params.get_param(name) for name in dag.params}
+    assert params["delivery"].schema["enum"] == ["opower_interval_electric", "opower_interval_gas"]
+    assert all({"type", "title"} <= set(param.schema) and param.description for param in params.values())
+    assert not dag.deadline
+
+
+@pytest.mark.parametrize("dag_id", DAG_IDS)
+def test_a_dag_runs_once_at_a_time_and_only_for_its_own_date(bag: DagBag, dag_id: str) -> None:
+    dag = bag.dags[dag_id]
+    assert dag.max_active_runs == (2 if dag_id == "opower_approval" else 1)  # a question a population
     assert dag.catchup is False
     assert dag.dagrun_timeout is not None
     assert str(dag.timezone) == "America/New_York"
     assert dag.start_date is not None
     assert dag.start_date.tzinfo is not None
-    assert str(timetable.timezone) == "America/New_York"
-    assert list(dag.params) == ["business_date"]
     assert dag.on_failure_callback is not None
 
 

@@ -9,126 +9,23 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-import shutil
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import Any
 
-import duckdb
 import pytest
-from click.testing import Result
 from rich.console import Console
-from tests.support.delivery import Read, add_reads, contract, local, published, rows
+from tests.support.populations import NAME, POINTS, World, population_world, three_days, to_review, write_contract
 from typer.testing import CliRunner
 
 from nightwatt import stages
 from nightwatt.cli.app import app
-from nightwatt.contracts.catalog import PACKAGED
 from nightwatt.delivery import approval
 from nightwatt.delivery.deliver import PublicationFacts, deliver
-from nightwatt.delivery.loopback import LoopbackServer
 from nightwatt.delivery.phases import Phase, PhaseKind
-from nightwatt.errors import NightWattError, TerminalError
+from nightwatt.errors import TerminalError
 from nightwatt.ledger import sendings
-from nightwatt.ledger.models import Approval, Sending
-from nightwatt.stages import Platform, delivering
-
-NAME = "opower_interval_electric"
-FIRST_NIGHT = date(2026, 3, 9)
-POINTS = ("SP1", "SP2", "SP3", "SP4")
-
-
-@dataclass
-class World:
-    """A home, its partner, and a published warehouse that grows."""
-
-    home: Path
-    partner: Path
-    con: duckdb.DuckDBPyConnection
-    sequence: int = 0
-    night: date = FIRST_NIGHT
-
-    def load(self, day: date, *points: str, value: str = "1") -> None:
-        """Store an hourly read at noon of a day for some points, newest wins, and publish the night after."""
-        self.sequence += 1
-        start = local(f"{day} 12:00 -0500")
-        read = Read(start, value, load_sequence=self.sequence)
-        at = start.astimezone(UTC).replace(tzinfo=None)
-        self.con.execute(
-            "delete from fct_interval_reads where interval_start_at = ? and list_contains(?, service_point_id)",
-            [at, list(points)],
-        )
-        add_reads(self.con, [replace(read, service_point_id=point) for point in points])
-        self._publish()
-
-    def _publish(self) -> None:
-        self.night += timedelta(days=1)
-        at = datetime(self.night.year, self.night.month, self.night.day, 9, tzinfo=UTC)
-        self.con.execute("create or replace table publication (domain text, sequence int, through_sequence int, "
-                         "published_at timestamptz)")  # fmt: skip
-        self.con.execute("insert into publication values ('usage', ?, ?, ?)", [self.sequence * 2, self.sequence, at])
-
-    def agree(self, point: str, account: str, customer_class: str = "residential", until: date | None = None) -> None:
-        """Let a point serve an account, from before all reads."""
-        self.con.execute(
-            "insert into dim_service_agreement values (?, ?, ?, ?, date '2020-01-01', ?, false)",
-            [account, f"SA-{point}-{account}", point, customer_class, until],
-        )
-
-    def call(self, *arguments: str, answer: str | None = None) -> Result:
-        """Run a command of the group and return what came of it."""
-        dated = ["--date", str(self.night)] if arguments[0] in {"sample", "full", "incremental"} else []
-        words = ["opower", arguments[0], NAME, *arguments[1:], *dated]
-        return CliRunner().invoke(app, words, input=answer)
-
-    def says(self, *arguments: str, answer: str | None = None) -> str:
-        """Run a command that must succeed."""
-        result = self.call(*arguments, answer=answer)
-        assert result.exit_code == 0, f"{result.output}{result.exception}"
-        return result.output
-
-    def refuses(self, *arguments: str) -> NightWattError:
-        """Run a command that must end with one of our errors."""
-        result = self.call(*arguments, answer="y\n")
-        assert isinstance(result.exception, NightWattError), result.output
-        return result.exception
-
-    @contextmanager
-    def platform(self) -> Iterator[Platform]:
-        with Platform.open("test") as platform:
-            yield platform
-
-    @property
-    def sent(self) -> list[Sending]:
-        """Every sending, oldest first."""
-        with self.platform() as platform, platform.ledger.read() as session:
-            return list(session.query(Sending).order_by(Sending.id))
-
-    @property
-    def decisions(self) -> list[Approval]:
-        with self.platform() as platform, platform.ledger.read() as session:
-            return list(session.query(Approval).order_by(Approval.id))
-
-    @property
-    def folders(self) -> list[tuple[str, str]]:
-        """Which folder each file went to, by phase, in sending order; the partner really has it there."""
-        found = []
-        for s in self.sent:
-            assert (self.partner / s.remote_path.lstrip("/")).is_file()
-            found.append((s.phase, s.remote_path.rsplit("/", 1)[0]))
-        return found
-
-    def rows_of(self, number: int) -> list[tuple[str, str, str]]:
-        """Return point, end date and value of each row of a sending, from the partner's copy."""
-        path = self.partner / self.sent[number].remote_path.lstrip("/")
-        return [(row[0], row[2], row[1]) for row in rows(path)]
-
-    def points_of(self, number: int) -> set[str]:
-        return {point for point, _, _ in self.rows_of(number)}
 
 
 @pytest.fixture(scope="module")
@@ -139,49 +36,8 @@ def keys(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def world(tmp_path: Path, keys: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
-    """A home with one hourly delivery whose operator lets an incomplete profile go to production."""
-    catalog = tmp_path / "catalog"
-    shutil.copytree(PACKAGED, catalog)
-    write_contract(catalog, allow_incomplete_profile=True)
-    monkeypatch.setenv("NIGHTWATT_HOME", str(tmp_path / "home"))
-    monkeypatch.setenv("NIGHTWATT_CATALOG", str(catalog))
-    server = LoopbackServer(tmp_path / "partner", keys=keys).start()
-    for name, value in server.environment("opower").items():
-        monkeypatch.setenv(name, value)
-    with published([]) as con:
-        con.execute(
-            "create table dim_service_agreement (billing_account_id text, service_agreement_id text, "
-            "service_point_id text, customer_class text, active_date date, inactive_date date, is_cancelled boolean)"
-        )
-        made = World(tmp_path / "home", server.root, con)
-
-        @contextmanager
-        def opened(_settings: object) -> Iterator[duckdb.DuckDBPyConnection]:
-            yield con
-
-        monkeypatch.setattr(delivering, "published", opened)
+    with population_world(tmp_path, keys, monkeypatch) as made:
         yield made
-    server.stop()
-
-
-def write_contract(catalog: Path, **changes: Any) -> None:
-    """Put the tests' contract into a catalog."""
-    told = contract(**changes).model_dump(mode="json")
-    (catalog / "deliveries" / f"{NAME}.yaml").write_text(json.dumps(told), "utf-8")  # JSON is YAML
-
-
-def three_days(world: World) -> None:
-    """Three days of reads of four points, loaded night by night."""
-    for number in (1, 2, 3):
-        world.load(date(2026, 3, number), *POINTS)
-
-
-def to_review(world: World) -> None:
-    """Send a history and an incremental."""
-    three_days(world)
-    world.says("full")
-    world.load(date(2026, 3, 4), *POINTS)
-    world.says("incremental")
 
 
 def test_a_cut_history_and_the_incrementals_after_it_hold_every_row_once(world: World) -> None:
@@ -440,6 +296,18 @@ def test_a_rejection_is_written_down_and_takes_an_approved_population_back(world
         ("rejected", "gaps in April"), ("approved", None), ("rejected", None)
     ]  # fmt: skip
     assert [folder for _, folder in world.folders[1:]] == ["/shared_files", "/uploads", "/shared_files"]
+
+
+def test_a_no_that_comes_after_somebody_elses_yes_takes_nothing_back(world: World) -> None:
+    to_review(world)
+    with world.platform() as platform:
+        shown = stages.review_file(platform, NAME)
+        stages.approve(platform, shown, "ann")
+        with pytest.raises(TerminalError) as late:
+            stages.reject(platform, shown, "nobody")
+
+    assert late.value.code == "approval.already_approved"
+    assert [d.decided_by for d in world.decisions] == ["ann"]
 
 
 def test_a_new_history_of_an_approved_population_must_be_meant_and_needs_a_new_approval(world: World) -> None:

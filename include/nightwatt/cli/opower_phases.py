@@ -95,7 +95,7 @@ def approve(
     by = getpass.getuser()
     with context.platform() as platform:
         if reject:
-            found = stages.reject(platform, delivery, by, note)
+            found = stages.take_back(platform, delivery, by, note)
         else:
             shown = stages.review_file(platform, delivery)
             _show(shown)

@@ -122,40 +122,49 @@ def approve(
     log.get("delivery").info("population approved", delivery=contract.delivery, file=shown.file_name)
 
 
-def reject(ledger: Ledger, contract: OpowerIntervalDelivery, sending_id: int, by: str, note: str | None) -> None:
-    """Keep the population in review, or take it back there if it was approved."""
+def reject(ledger: Ledger, contract: OpowerIntervalDelivery, shown: ReviewFile, by: str, note: str | None) -> None:
+    """Keep the population in review.
+
+    Raises:
+        TerminalError: `approval.already_approved`: a late no, or none at all, takes nothing back; `take_back` does.
+    """
     with ledger.write() as session:
-        row = sendings.get(session, sending_id)
+        _refuse_approved(contract, populations.state_of(session, contract.delivery))
+        row = sendings.get(session, shown.sending_id)
         populations.decide(session, row, Decision.REJECTED, by=by, at=ledger.clock(), note=note)
     log.get("delivery").info("population rejected", delivery=contract.delivery, file=row.file_name)
 
 
-def rejectable(ledger: Ledger, contract: OpowerIntervalDelivery) -> int:
-    """Return the sending a rejection is about: the newest of the population that counts.
+def take_back(ledger: Ledger, contract: OpowerIntervalDelivery, by: str, note: str | None) -> None:
+    """Say no about what went out last: the population stays in review, or goes back there if it was approved.
 
     Raises:
         TerminalError: `approval.nothing_to_approve`.
     """
-    with ledger.read() as session:
+    with ledger.write() as session:
         row = populations.last_counted(session, contract.delivery)
         if row is None:
             raise _nothing(contract.delivery, populations.state_of(session, contract.delivery))
-        return row.id
+        populations.decide(session, row, Decision.REJECTED, by=by, at=ledger.clock(), note=note)
+    log.get("delivery").info("population taken back", delivery=contract.delivery, file=row.file_name)
 
 
 def _candidates(session: Session, contract: OpowerIntervalDelivery) -> Sequence[Sending]:
-    name = contract.delivery
-    state = populations.state_of(session, name)
+    state = populations.state_of(session, contract.delivery)
+    _refuse_approved(contract, state)
+    found = populations.for_review(session, contract.delivery)
+    if not found:
+        raise _nothing(contract.delivery, state)
+    return found
+
+
+def _refuse_approved(contract: OpowerIntervalDelivery, state: PopulationState) -> None:
     if state is PopulationState.APPROVED:
         raise TerminalError(
             "approval.already_approved",
-            f"{name} is approved: its incrementals go to {contract.destination.production_folder}",
-            "there is nothing to do; `nightwatt opower state` says who approved it",
+            f"{contract.delivery} is approved: its incrementals go to {contract.destination.production_folder}",
+            "`nightwatt opower state` says by whom; `nightwatt opower approve --reject` takes it back to review",
         )
-    found = populations.for_review(session, name)
-    if not found:
-        raise _nothing(name, state)
-    return found
 
 
 def _nothing(name: str, state: PopulationState) -> TerminalError:

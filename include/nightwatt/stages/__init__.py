@@ -9,7 +9,7 @@ from nightwatt.stages.arriving import Arrivals, Expected, arrive, expectation, r
 from nightwatt.stages.building import BuildSummary, PublishSummary, build, publish, roll_back
 from nightwatt.stages.delivering import DeliverSummary, deliver
 from nightwatt.stages.loading import LoadSummary, MergeSummary, load, merge_reads, rebuild_reads, replay_rejects
-from nightwatt.stages.phasing import Population, approve, deliver_phase, population, reject, review_file
+from nightwatt.stages.phasing import Population, approve, deliver_phase, population, reject, review_file, take_back
 from nightwatt.stages.platform import Platform
 from nightwatt.stages.watching import WatchSummary, watch_sendings
 
@@ -43,5 +43,6 @@ __all__ = [
     "replay_rejects",
     "review_file",
     "roll_back",
+    "take_back",
     "watch_sendings",
 ]

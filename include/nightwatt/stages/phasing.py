@@ -115,22 +115,19 @@ def approve(platform: Platform, shown: ReviewFile, by: str, note: str | None = N
     return population(platform, shown.delivery)
 
 
-def reject(
-    platform: Platform, delivery_name: str, by: str, note: str | None = None, sending_id: int | None = None
-) -> Population:
-    """Keep a population in review, or take it back there.
+def reject(platform: Platform, shown: ReviewFile, by: str, note: str | None = None) -> Population:
+    """Keep a population in review, after its file was looked at."""
+    contract = _contract(platform, shown.delivery)
+    with platform.ledger.run("reject", shown.delivery, shown.business_date, platform.started_by):
+        approval.reject(platform.ledger, contract, shown, by, note or None)
+    return population(platform, shown.delivery)
 
-    Args:
-        platform: the home.
-        delivery_name: the delivery.
-        by: who says so.
-        note: why.
-        sending_id: the file looked at; the one sent last otherwise.
-    """
+
+def take_back(platform: Platform, delivery_name: str, by: str, note: str | None = None) -> Population:
+    """Keep a population in review, or take it back there."""
     contract = _contract(platform, delivery_name)
     with platform.ledger.run("reject", delivery_name, None, platform.started_by):
-        number = sending_id or approval.rejectable(platform.ledger, contract)
-        approval.reject(platform.ledger, contract, number, by, note or None)
+        approval.take_back(platform.ledger, contract, by, note or None)
     return population(platform, delivery_name)
 
 
