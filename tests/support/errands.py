@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
+from typing import Protocol
 
 from tests.support import partners
 
@@ -26,6 +27,14 @@ from nightwatt.ledger.models import DeliveryState, Sending
 FOLDER = "shared_files"
 SIZE = 300_000
 MORNING = datetime(2025, 1, 16, 6, tzinfo=UTC)
+
+
+class Listening(Protocol):
+    """A server of any make."""
+
+    @property
+    def port(self) -> int:
+        """Return where it listens."""
 
 
 @dataclass
@@ -99,12 +108,12 @@ class Errand:
             self.pinned = self.pinned or server.host_key
             yield server
 
-    def carry(self, server: LoopbackServer, at: At = nowhere) -> Carried:
+    def carry(self, server: Listening, at: At = nowhere, user: str = "nightwatt") -> Carried:
         """Bring everything intended to a server."""
         settings = SftpSettings(
             host="127.0.0.1",
             port=server.port,
-            user="nightwatt",
+            user=user,
             key_file=self.home / "keys" / "client_key",
             host_key=self.pinned,
             timeout_seconds=self.timeout_s,
