@@ -20,7 +20,7 @@ from nightwatt.calendar import wall_instant
 from nightwatt.contracts.catalog import Catalog
 from nightwatt.errors import TerminalError
 from nightwatt.ledger.book import Ledger
-from nightwatt.ledger.models import DeliveryState, Publication, PublicationState, Sending
+from nightwatt.ledger.models import DeliveryState, PhaseKind, Publication, PublicationState, Sending
 
 DOMAIN_DEADLINES: Mapping[str, time] = {"billing": time(6, 0), "usage": time(7, 0)}
 """Wall-clock times, on the business date, by which a domain's marts must be published."""
@@ -218,12 +218,17 @@ def _publication(session: Session, domain: str, business_date: date) -> tuple[da
 
 
 def _sendings(session: Session, delivery: str, business_date: date) -> tuple[datetime | None, str]:
-    """Return when the last file of the delivery was received; None while one of them is on its way."""
-    files = session.execute(
-        select(Sending.file_name, Sending.state, Sending.delivered_at)
+    """Return when the last file of the delivery was received; None while one of them is on its way.
+
+    A sample is no night's file. Neither is a history, but where it left nothing for an incremental.
+    """
+    counted = session.execute(
+        select(Sending.file_name, Sending.state, Sending.delivered_at, Sending.phase)
         .where(Sending.delivery == delivery, Sending.business_date == business_date)
+        .where(Sending.phase != PhaseKind.SAMPLE)
         .order_by(Sending.id)
     ).all()
+    files = [f for f in counted if f.phase == PhaseKind.INCREMENTAL] or counted
     received = [f.delivered_at for f in files if f.state == DeliveryState.DELIVERED and f.delivered_at]
     evidence = ", ".join(_told(f.file_name, f.state) for f in files)
     return (max(received) if files and len(received) == len(files) else None), evidence

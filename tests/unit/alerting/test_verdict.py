@@ -16,7 +16,7 @@ from nightwatt.contracts.catalog import Catalog
 from nightwatt.contracts.delivery import Destination, OpowerIntervalDelivery
 from nightwatt.errors import TerminalError
 from nightwatt.ledger.book import Ledger
-from nightwatt.ledger.models import Check, DeliveryState, Publication, PublicationState, Sending
+from nightwatt.ledger.models import Check, DeliveryState, PhaseKind, Publication, PublicationState, Sending
 
 NEW_YORK = ZoneInfo("America/New_York")
 NIGHT = date(2026, 3, 9)
@@ -154,10 +154,12 @@ def publication(sequence: int, published_at: datetime | None, **other: object) -
     return Publication(**(given | other))
 
 
-def sending(name: str, state: DeliveryState, delivered_at: datetime | None) -> Sending:
+def sending(
+    name: str, state: DeliveryState, delivered_at: datetime | None, phase: PhaseKind = PhaseKind.INCREMENTAL
+) -> Sending:
     """A file of the one delivery."""
     return Sending(
-        delivery="opower_reads", business_date=NIGHT, publication_sequence=1, through_sequence=1,
+        delivery="opower_reads", business_date=NIGHT, publication_sequence=1, through_sequence=1, phase=phase,
         file_name=name, content_sha256="0" * 64,
         size_bytes=1, rows=1, remote_path=f"/uploads/{name}", state=state, intended_at=at(5), delivered_at=delivered_at,
     )  # fmt: skip
@@ -193,6 +195,29 @@ def test_the_first_publication_of_the_date_counts(ledger: Ledger, catalog: Catal
 
     assert (billing.done_at, billing.evidence, billing.verdict.state) == (at(5, 30), "publication 3", State.ON_TIME)
     assert usage.verdict.reason == "done 20 min before the deadline"
+
+
+@pytest.mark.parametrize(
+    ("phases", "done_at"),
+    [
+        ([PhaseKind.SAMPLE], None),
+        ([PhaseKind.INCREMENTAL, PhaseKind.SAMPLE, PhaseKind.FULL], at(5)),
+        ([PhaseKind.FULL], at(5)),  # it left nothing for an incremental
+        ([PhaseKind.SAMPLE, PhaseKind.FULL], at(6)),
+    ],
+)
+def test_a_sample_is_no_nights_file_and_a_history_only_where_there_is_no_other(
+    ledger: Ledger, catalog: Catalog, phases: list[PhaseKind], done_at: datetime | None
+) -> None:
+    with ledger.write() as session:
+        session.add_all(
+            sending(f"{number}.gz", DeliveryState.DELIVERED, at(5 + number), phase)
+            for number, phase in enumerate(phases)
+        )
+
+    *_, judged = night_verdicts(ledger, catalog, NIGHT, at(12), NEW_YORK)
+
+    assert (judged.due.subject, judged.done_at) == ("opower_reads", done_at)
 
 
 def test_a_delivery_is_done_when_its_last_file_is_received(ledger: Ledger, catalog: Catalog) -> None:
