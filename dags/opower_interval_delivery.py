@@ -39,7 +39,7 @@ the DAG with `business_date`; nothing old goes out by itself.
 
 settings = Settings()
 catalog = load_catalog(settings.catalog, settings.systems)
-deliveries = [d for d in catalog.deliveries.values() if d.partner == "opower"]
+deliveries = [d for d in catalog.deliveries.values() if d.kind == "opower_interval"]
 
 if deliveries:
     with DAG(

@@ -33,6 +33,7 @@ RUNS = (
     ("usage_daily", wall_time(1, 0)),
     ("crm_delivery", wall_time(5, 15)),
     ("opower_interval_delivery", wall_time(5, 30)),
+    ("opower_billing_delivery", wall_time(5, 45)),
 )
 """The DAGs in the order of the night, with the wall-clock time at which each is due."""
 

@@ -65,7 +65,7 @@ WORDS = {
     "Delivery.title": "what people call it",
     "Delivery.partner": "who gets it; one DAG runs the deliveries of partner `opower`, another those of `crm`",
     "Delivery.kind": "which kind of delivery it is; each kind has keys of its own",
-    "Delivery.commodity": "which reads go into the file",
+    "Delivery.commodity": "which reads go into the file; in billing files every commodity where none is given",
     "Delivery.length_min": "which read length goes into the file; one length a file",
     "Delivery.destination": "where the partner picks files up",
     "Destination.transport": "the only way so far",

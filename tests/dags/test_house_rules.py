@@ -30,7 +30,7 @@ WRITERS = {"merge_reads", "build_marts", "publish_marts"}
 def test_the_folder_imports_without_errors(bag: DagBag) -> None:
     assert bag.import_errors == {}
     assert set(bag.dags) == set(DAG_IDS) == {
-        "billing_nightly", "usage_daily", "crm_delivery", "opower_interval_delivery",
+        "billing_nightly", "usage_daily", "crm_delivery", "opower_interval_delivery", "opower_billing_delivery",
         *ON_DEMAND,
     }  # fmt: skip
 
@@ -77,7 +77,7 @@ def test_a_dag_on_demand_has_no_schedule_and_asks_with_types(bag: DagBag, dag_id
     assert not dag.timetable.can_be_scheduled
     assert list(dag.params) == ON_DEMAND[dag_id]
     params = {name: dag.params.get_param(name) for name in dag.params}
-    assert params["delivery"].schema["enum"] == ["opower_interval_electric", "opower_interval_gas"]
+    assert params["delivery"].schema["enum"] == ["opower_billing", "opower_interval_electric", "opower_interval_gas"]
     assert all({"type", "title"} <= set(param.schema) and param.description for param in params.values())
     assert not dag.deadline
 
@@ -145,6 +145,7 @@ def test_the_deliveries_listen_to_the_publication_of_usage(bag: DagBag) -> None:
     heard = bag.dags["opower_interval_delivery"].timetable.asset_condition
     assert [asset.name for asset in rung] == ["published_usage"]
     assert heard.name == "published_usage"
+    assert bag.dags["opower_billing_delivery"].timetable.asset_condition.name == "published_billing"
 
 
 def test_the_crm_listens_to_both_domains_and_its_answers_come_before_its_files(bag: DagBag) -> None:
@@ -162,6 +163,7 @@ def test_the_crm_listens_to_both_domains_and_its_answers_come_before_its_files(b
         ("usage_daily", {"usage": "07:00"}),
         ("crm_delivery", {"crm_core": "07:00", "crm_usage": "08:00"}),
         ("opower_interval_delivery", {"opower_interval_electric": "08:00", "opower_interval_gas": "08:00"}),
+        ("opower_billing_delivery", {"opower_billing": "08:00"}),
     ],
 )
 def test_a_dag_owes_what_it_produces_by_a_local_time(bag: DagBag, dag_id: str, deadlines: dict[str, str]) -> None:

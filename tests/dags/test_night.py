@@ -33,6 +33,7 @@ RUNS = (
     ("usage_daily", "01:00"),
     ("crm_delivery", "05:15"),
     ("opower_interval_delivery", "05:30"),
+    ("opower_billing_delivery", "05:45"),
 )
 LATE_FEED = "mdm_interval_gas"
 
@@ -135,7 +136,7 @@ def first_night(home: Home) -> dict[str, tuple[bool, str]]:
     return results
 
 
-def test_the_four_dags_run_a_night(first_night: dict[str, tuple[bool, str]]) -> None:
+def test_the_dags_run_a_night(first_night: dict[str, tuple[bool, str]]) -> None:
     assert {dag_id: is_good for dag_id, (is_good, _) in first_night.items()} == {dag_id: True for dag_id, _ in RUNS}, (
         "\n".join(said for _, said in first_night.values())
     )
@@ -154,9 +155,10 @@ def test_the_night_is_published_delivered_and_on_time(home: Home, first_night: d
         "crm_usage": State.ON_TIME,
         "opower_interval_electric": State.ON_TIME,
         "opower_interval_gas": State.ON_TIME,
+        "opower_billing": State.ON_TIME,
     }
     arrived = sorted(p.name for p in (home.settings.root / "partner" / "files").rglob("*") if p.is_file())
-    assert len(arrived) == 2
+    assert [name.split("_")[4] for name in arrived] == ["customer", "usage", "interval15", "interval60"]
 
 
 def test_the_crm_gets_every_object_and_a_manifest_that_accounts_for_every_row(
@@ -184,7 +186,7 @@ def test_the_ledger_knows_which_run_did_what(home: Home, first_night: dict[str, 
         rows = session.execute(select(Run.stage, Run.started_by, Run.state)).all()
     started = {stage: who for stage, who, _ in rows}
     assert started["publish"].startswith("usage_daily/manual__2026-03-09T05:00:00")
-    assert started["deliver"].startswith("opower_interval_delivery/manual__2026-03-09T09:30:00")
+    assert started["deliver"].startswith("opower_billing_delivery/manual__2026-03-09T09:45:00")
     assert {state for _, _, state in rows} == {"succeeded"}
 
 

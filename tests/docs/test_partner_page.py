@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 from nightwatt.contracts.catalog import PACKAGED, load_catalog
-from nightwatt.contracts.delivery import CrmDelivery, OpowerIntervalDelivery
+from nightwatt.contracts.delivery import CrmDelivery, OpowerBillingDelivery, OpowerIntervalDelivery
 from nightwatt.delivery.opower.billing_profile import load_billing_profile
 from nightwatt.delivery.opower.profile import load_profile
 from nightwatt.delivery.salesforce.profile import load_profile as crm_profile
@@ -45,6 +45,10 @@ def test_every_delivery_is_on_the_page_with_its_length_and_time() -> None:
         name = contract.delivery
         row = f"| `{name}` | {contract.commodity} | {contract.length_min} minutes | {contract.deadline:%H:%M} |"
         assert row in PAGE
+    for billing in (d for d in deliveries if isinstance(d, OpowerBillingDelivery)):
+        assert re.search(
+            rf"^\| `{billing.delivery}` \| .* \| `{billing.mode}` \| {billing.deadline:%H:%M} \|$", PAGE, re.MULTILINE
+        )
 
 
 def test_the_crm_page_has_every_delivery_and_every_open_topic_of_the_core_profile() -> None:

@@ -108,6 +108,21 @@ class OpowerIntervalDelivery(OpowerDelivery):
         return "usage"
 
 
+class OpowerBillingDelivery(OpowerDelivery):
+    """Billed usage to Opower, with the customers, accounts and service points it belongs to."""
+
+    kind: Literal["opower_billing"]
+    mode: Literal["full", "two_files"] = Field(
+        "two_files", description="one file with everything in every row, or customers first and usage second"
+    )
+    commodity: Literal["electricity", "gas"] | None = None
+
+    @property
+    def domain(self) -> Domain:
+        """The domain whose publication the files are made from."""
+        return "billing"
+
+
 class CrmDestination(_Sftp):
     """Where the CRM's loader picks files up."""
 
@@ -146,8 +161,8 @@ class CrmDelivery(_Delivery):
     )
 
 
-Delivery = Annotated[OpowerIntervalDelivery | CrmDelivery, Field(discriminator="kind")]
+Delivery = Annotated[OpowerIntervalDelivery | OpowerBillingDelivery | CrmDelivery, Field(discriminator="kind")]
 """One named package going out."""
 
-DELIVERY: TypeAdapter[OpowerIntervalDelivery | CrmDelivery] = TypeAdapter(Delivery)
+DELIVERY: TypeAdapter[OpowerIntervalDelivery | OpowerBillingDelivery | CrmDelivery] = TypeAdapter(Delivery)
 """Reads and describes a delivery of any kind."""

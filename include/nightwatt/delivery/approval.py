@@ -18,10 +18,11 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from nightwatt import log
-from nightwatt.contracts.delivery import CrmDelivery, OpowerIntervalDelivery
+from nightwatt.contracts.delivery import CrmDelivery, Delivery, OpowerBillingDelivery, OpowerDelivery
 from nightwatt.delivery import outbox
+from nightwatt.delivery.opower.billing_profile import load_billing_profile
 from nightwatt.delivery.opower.phased import refuse_incomplete
-from nightwatt.delivery.opower.profile import load_profile
+from nightwatt.delivery.opower.profile import OpowerProfile, load_profile
 from nightwatt.delivery.phases import not_phased
 from nightwatt.errors import TerminalError
 from nightwatt.ledger import Ledger, populations, sendings
@@ -59,7 +60,7 @@ class ReviewFile:
         return cls(**{**facts, **moments})
 
 
-def phased(contract: OpowerIntervalDelivery | CrmDelivery) -> OpowerIntervalDelivery:
+def phased(contract: Delivery) -> OpowerDelivery:
     """Return the contract, if its files have phases.
 
     Raises:
@@ -70,7 +71,7 @@ def phased(contract: OpowerIntervalDelivery | CrmDelivery) -> OpowerIntervalDeli
     return contract
 
 
-def review_file(settings: Settings, ledger: Ledger, contract: OpowerIntervalDelivery) -> ReviewFile:
+def review_file(settings: Settings, ledger: Ledger, contract: OpowerDelivery) -> ReviewFile:
     """Return the newest incremental in the review folder, which is what a person looks at.
 
     Raises:
@@ -79,7 +80,7 @@ def review_file(settings: Settings, ledger: Ledger, contract: OpowerIntervalDeli
     """
     with ledger.read() as session:
         row = _candidates(session, contract)[0]
-    refuse_incomplete(contract, load_profile(contract.profile))
+    refuse_incomplete(contract, _profile_of(contract))
     _refuse_changed(settings, row)
     assert row.delivered_at is not None  # noqa: S101  (set with the state)
     return ReviewFile(
@@ -96,7 +97,7 @@ def review_file(settings: Settings, ledger: Ledger, contract: OpowerIntervalDeli
 
 
 def approve(
-    settings: Settings, ledger: Ledger, contract: OpowerIntervalDelivery, shown: ReviewFile, by: str, note: str | None
+    settings: Settings, ledger: Ledger, contract: OpowerDelivery, shown: ReviewFile, by: str, note: str | None
 ) -> None:
     """Let the population go to production: its next incremental goes there.
 
@@ -107,7 +108,7 @@ def approve(
         TransientError: `delivery.busy`, the population is being delivered; try again.
     """
     with outbox.only_one(settings.outbox, contract.delivery):
-        refuse_incomplete(contract, load_profile(contract.profile))
+        refuse_incomplete(contract, _profile_of(contract))
         with ledger.write() as session:
             known = {row.id: row for row in _candidates(session, contract)}
             row = known.get(shown.sending_id)
@@ -122,7 +123,7 @@ def approve(
     log.get("delivery").info("population approved", delivery=contract.delivery, file=shown.file_name)
 
 
-def reject(ledger: Ledger, contract: OpowerIntervalDelivery, shown: ReviewFile, by: str, note: str | None) -> None:
+def reject(ledger: Ledger, contract: OpowerDelivery, shown: ReviewFile, by: str, note: str | None) -> None:
     """Keep the population in review.
 
     Raises:
@@ -135,7 +136,7 @@ def reject(ledger: Ledger, contract: OpowerIntervalDelivery, shown: ReviewFile, 
     log.get("delivery").info("population rejected", delivery=contract.delivery, file=row.file_name)
 
 
-def take_back(ledger: Ledger, contract: OpowerIntervalDelivery, by: str, note: str | None) -> None:
+def take_back(ledger: Ledger, contract: OpowerDelivery, by: str, note: str | None) -> None:
     """Say no about what went out last: the population stays in review, or goes back there if it was approved.
 
     Raises:
@@ -149,7 +150,7 @@ def take_back(ledger: Ledger, contract: OpowerIntervalDelivery, by: str, note: s
     log.get("delivery").info("population taken back", delivery=contract.delivery, file=row.file_name)
 
 
-def _candidates(session: Session, contract: OpowerIntervalDelivery) -> Sequence[Sending]:
+def _candidates(session: Session, contract: OpowerDelivery) -> Sequence[Sending]:
     state = populations.state_of(session, contract.delivery)
     _refuse_approved(contract, state)
     found = populations.for_review(session, contract.delivery)
@@ -158,7 +159,7 @@ def _candidates(session: Session, contract: OpowerIntervalDelivery) -> Sequence[
     return found
 
 
-def _refuse_approved(contract: OpowerIntervalDelivery, state: PopulationState) -> None:
+def _refuse_approved(contract: OpowerDelivery, state: PopulationState) -> None:
     if state is PopulationState.APPROVED:
         raise TerminalError(
             "approval.already_approved",
@@ -188,3 +189,8 @@ def _refuse_changed(settings: Settings, row: Sending) -> None:
 def path_of(settings: Settings, row: Sending) -> Path:
     """Return where our copy of a file lies."""
     return outbox.folder_of(settings.outbox, row.delivery, row.business_date) / row.file_name
+
+
+def _profile_of(contract: OpowerDelivery) -> OpowerProfile[Any]:
+    is_billing = isinstance(contract, OpowerBillingDelivery)
+    return load_billing_profile(contract.profile) if is_billing else load_profile(contract.profile)

@@ -19,9 +19,10 @@ from posixpath import dirname, join
 import duckdb
 
 from nightwatt import log
-from nightwatt.contracts.delivery import CrmDelivery, OpowerIntervalDelivery
+from nightwatt.contracts.delivery import CrmDelivery, Delivery, OpowerBillingDelivery
 from nightwatt.delivery import outbox
 from nightwatt.delivery.courier import At, Courier, Receipt, nowhere, receipt_of
+from nightwatt.delivery.opower.billing_parcel import OpowerBillingMaker
 from nightwatt.delivery.opower.parcel import OpowerMaker
 from nightwatt.delivery.parcels import Made, Maker, PublicationFacts, Task
 from nightwatt.delivery.phases import Phase, PhaseKind, not_phased
@@ -59,7 +60,7 @@ class Delivered:
 
 
 def deliver(  # noqa: PLR0913  (the whole of a delivery is said here, once)
-    delivery: OpowerIntervalDelivery | CrmDelivery,
+    delivery: Delivery,
     settings: Settings,
     ledger: Ledger,
     connection: duckdb.DuckDBPyConnection,
@@ -174,6 +175,8 @@ def _maker(task: Task) -> Maker:
         if task.phase != Phase():
             raise not_phased(task.name)
         return CrmMaker(task, task.delivery)
+    if isinstance(task.delivery, OpowerBillingDelivery):
+        return OpowerBillingMaker(task, task.delivery)
     return OpowerMaker(task, task.delivery)
 
 

@@ -14,7 +14,7 @@ from typing import Any, Protocol
 
 import duckdb
 
-from nightwatt.contracts.delivery import CrmDelivery, OpowerIntervalDelivery
+from nightwatt.contracts.delivery import Delivery
 from nightwatt.delivery import outbox
 from nightwatt.delivery.phases import Phase, Window
 from nightwatt.delivery.stamps import instant_of
@@ -37,7 +37,7 @@ class PublicationFacts:
 class Task:
     """One delivery of one business date."""
 
-    delivery: OpowerIntervalDelivery | CrmDelivery
+    delivery: Delivery
     settings: Settings
     ledger: Ledger
     publication: PublicationFacts

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from nightwatt.contracts.delivery import OpowerIntervalDelivery
+from nightwatt.contracts.delivery import OpowerDelivery
 from nightwatt.delivery import approval
 from nightwatt.delivery.approval import ReviewFile
 from nightwatt.delivery.phases import Phase, PhaseKind
@@ -131,5 +131,5 @@ def take_back(platform: Platform, delivery_name: str, by: str, note: str | None 
     return population(platform, delivery_name)
 
 
-def _contract(platform: Platform, delivery_name: str) -> OpowerIntervalDelivery:
+def _contract(platform: Platform, delivery_name: str) -> OpowerDelivery:
     return approval.phased(platform.catalog.delivery(delivery_name))

@@ -257,7 +257,7 @@ def test_a_failed_write_leaves_no_file(tmp_path: Path, monkeypatch: pytest.Monke
     def fail(*_: object) -> None:
         raise OSError("disk")
 
-    monkeypatch.setattr("nightwatt.delivery.opower.interval_writer._Packer.finish", fail)
+    monkeypatch.setattr("nightwatt.delivery.opower.packing.Packer.finish", fail)
     with pytest.raises(OSError, match="disk"):
         write(tmp_path, [Read(NOON)])
 

@@ -84,7 +84,7 @@ def test_packaged_deliveries_have_a_profile_that_can_name_their_files() -> None:
 
 def test_a_contract_the_profile_cannot_name_is_refused() -> None:
     with pytest.raises(TerminalError, match="nonres-smb"):
-        file_name(contract(population="all"), load_profile(NAME), datetime(2025, 1, 16, tzinfo=UTC))
+        file_name(contract(population="all"), load_profile(NAME), 60, datetime(2025, 1, 16, tzinfo=UTC))
 
 
 def test_a_name_without_stamp_is_refused() -> None:

@@ -55,6 +55,11 @@ class BillingColumn(Strict):
     name: str = Field(pattern=r"^[A-Za-z][A-Za-z0-9_]*$")
     type: BillingType
     required: bool
+    column: str | None = Field(
+        None,
+        description="column of dim_service_agreement, in the usage block of fct_billed_usage, that fills it",
+    )
+    map: dict[str, str] | None = Field(None, description="of a code column: the mart's value to the partner's")
     default: str | None = Field(None, description="what the partner reads where the column is empty")
     values: list[str] | None = Field(None, description="every value the partner accepts")
     estimated: list[str] = Field(default_factory=list, description="of `values`, those that say: not a reading")
@@ -76,6 +81,8 @@ class BillingColumn(Strict):
         unknown = sorted({*self.estimated, *filter(None, [self.default])} - set(self.values or ()))
         if self.type == "code" and unknown:
             raise ValueError(f"column {self.name}: not among its values: {', '.join(unknown)}")
+        if self.map is not None and (self.column is None or not set(self.map.values()) <= set(self.values or ())):
+            raise ValueError(f"column {self.name}: `map` needs a `column`, and leads to one of `values`")
         if self.looks_like is not None:
             re.compile(self.looks_like)
         return self
@@ -98,6 +105,9 @@ class BillingProfile(OpowerProfile[FileKind]):
     join_column_twice: bool = Field(description="whether a `full` file repeats service_point_id in its usage block")
     period: Period
     zero: Literal["accept", "warn"] = Field(description="what an amount of 0 is")
+    cancelled: Literal["zero", "hold"] = Field(
+        description="how a bill that was taken back and not made again is said: its period again with 0, or not at all"
+    )
     deletion_enabled: bool = Field(description="the partner has enabled is_account_deletion")
     blocks: dict[Block, list[BillingColumn]]
 

@@ -1,12 +1,11 @@
 """Writing the partner's interval files from the published warehouse, the same bytes every time.
 
-Belongs here: which reads go into a file, their order, splitting, packing, and the totals for the receipt.
-Does not belong here: what the partner decides (`profile`), judging a file (`checker`), sending it (`courier`).
+Belongs here: which reads go into a file, their order, where it may be split, and the totals for the receipt. Does not
+belong here: what the partner decides (`profile`), packing (`packing`), judging (`checker`), sending (`courier`).
 """
 
 from __future__ import annotations
 
-import hashlib
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -16,23 +15,18 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
-import pyarrow as pa
-from isal import isal_zlib
 
-from nightwatt import durable
 from nightwatt.contracts.delivery import OpowerIntervalDelivery
 from nightwatt.delivery.opower import interval_sql as sql
 from nightwatt.delivery.opower.names import file_name
+from nightwatt.delivery.opower.packing import MEGABYTE, Form, WrittenFile, lines, pack
 from nightwatt.delivery.opower.profile import Column, IntervalProfile
 from nightwatt.delivery.phases import Window
 from nightwatt.duck import text
 from nightwatt.errors import TerminalError
 
-MEGABYTE = 1_000_000
 CHUNK_READS = 2_000_000
 _OTHER_BYTES = 120  # more than any line has beside its service point
-_BLOCK = 1 << 17
-_GZIP = 31  # window bits that ask for a gzip container; its header carries no name and mtime 0
 
 
 @dataclass(frozen=True)
@@ -67,21 +61,6 @@ class Totals:
     sums: Mapping[str, Decimal]  # by the partner's unit and service quantity
     first_start_at: datetime | None  # UTC
     last_start_at: datetime | None
-
-
-@dataclass(frozen=True)
-class WrittenFile:
-    """One finished file."""
-
-    path: Path
-    rows: int
-    size_bytes: int
-    sha256: str
-
-    @property
-    def name(self) -> str:
-        """Its file name."""
-        return self.path.name
 
 
 @dataclass(frozen=True)
@@ -267,28 +246,19 @@ def _write(con: duckdb.DuckDBPyConnection, job: _Job, folder: Path, stamp: datet
     statements = {clean: _rows_statement(job, clean) for clean in (False, True)}
     chunks = _chunks(con, job, limit)
     folder.mkdir(parents=True, exist_ok=True)
-    done: list[WrittenFile] = []
-    packer: _Packer | None = None
-    try:
-        for chunk in chunks:
-            if packer and packer.most_bytes + chunk.most_bytes > limit:
-                done.append(packer.finish())
-                packer = None
-            if packer is None:
-                name = file_name(job.delivery, job.profile, stamp + timedelta(seconds=len(done)))
-                packer = _Packer(folder / name, job.profile)
-            bound = job.parameters() | {
-                "first_service_point_id": chunk.first_service_point_id,
-                "last_service_point_id": chunk.last_service_point_id,
-            }
-            for lines in _lines(con, statements[chunk.needs_cleaning], bound):
-                packer.add(lines)
-        if packer:
-            done.append(packer.finish())
-    except BaseException:
-        if packer:
-            packer.abandon()
-        raise
+
+    def lines_of(chunk: _Chunk) -> Iterator[memoryview]:
+        bound = job.parameters() | {
+            "first_service_point_id": chunk.first_service_point_id,
+            "last_service_point_id": chunk.last_service_point_id,
+        }
+        return lines(con, statements[chunk.needs_cleaning], bound)
+
+    def path_of(number: int) -> Path:
+        instant = stamp + timedelta(seconds=number)
+        return folder / file_name(job.delivery, job.profile, job.delivery.length_min, instant)
+
+    done = pack(chunks, lines_of, Form.of(job.profile, job.profile.header_line), path_of, limit)
     return done, sum(c.service_points for c in chunks)
 
 
@@ -327,71 +297,3 @@ def _rows_statement(job: _Job, clean: bool) -> str:
         line=sql.line_sql(profile, job.selection.commodity, clean),
         **codes,
     )
-
-
-def _lines(con: duckdb.DuckDBPyConnection, statement: str, parameters: dict[str, Any]) -> Iterator[memoryview]:
-    """Yield the text of a query's one column without making a Python object of any row."""
-    reader: pa.RecordBatchReader = con.sql(statement, params=parameters).to_arrow_reader(100_000)
-    for batch in reader:
-        column = batch.column(0)
-        if len(column) == 0:
-            continue
-        if column.type != pa.string() or column.null_count:
-            raise TerminalError(
-                "delivery.line_missing",
-                "a line of the file came out empty: one of its columns has no value",
-                "look at the published reads for rows without zone, unit or channel",
-            )
-        _, offsets, characters = column.buffers()
-        ends = memoryview(offsets).cast("i")
-        yield memoryview(characters)[ends[column.offset] : ends[column.offset + len(column)]]
-
-
-class _Packer:
-    """A gzip file under way: a temporary name until it is whole and on disk."""
-
-    def __init__(self, path: Path, profile: IntervalProfile) -> None:
-        self._path = path
-        self._temporary = path.with_name(f".{path.name}.tmp")
-        self._file = self._temporary.open("wb")
-        self._deflate = isal_zlib.compressobj(profile.compression.level, isal_zlib.DEFLATED, _GZIP)
-        self._hash = hashlib.sha256()
-        self._pending = bytearray()
-        self._rows = 0
-        self._line_end = profile.text.line_end.encode()[-1:]
-        self.size = 0
-        if profile.text.header:
-            self._pending += (profile.header_line + profile.text.line_end).encode()
-
-    @property
-    def most_bytes(self) -> int:
-        """What the file can come to if nothing is added: text not yet packed counts in full."""
-        return self.size + len(self._pending)
-
-    def add(self, lines: memoryview) -> None:
-        """Take whole lines."""
-        self._rows += bytes(lines).count(self._line_end)
-        self._pending += lines
-        # Always blocks of one size: what the packer makes of them then depends on the text alone.
-        whole = len(self._pending) - len(self._pending) % _BLOCK
-        for start in range(0, whole, _BLOCK):
-            self._put(self._deflate.compress(bytes(self._pending[start : start + _BLOCK])))
-        del self._pending[:whole]
-
-    def finish(self) -> WrittenFile:
-        """Write what is left, make it durable, give it its name."""
-        self._put(self._deflate.compress(bytes(self._pending)))
-        self._put(self._deflate.flush())
-        self._file.close()
-        durable.put_in_place(self._temporary, self._path)
-        return WrittenFile(self._path, self._rows, self.size, self._hash.hexdigest())
-
-    def abandon(self) -> None:
-        """Leave nothing behind."""
-        self._file.close()
-        self._temporary.unlink(missing_ok=True)
-
-    def _put(self, packed: bytes) -> None:
-        self._file.write(packed)
-        self._hash.update(packed)
-        self.size += len(packed)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from posixpath import basename
 from typing import Any
 
-from nightwatt.contracts.delivery import OpowerIntervalDelivery
+from nightwatt.contracts.delivery import OpowerDelivery
 from nightwatt.delivery import phases
 from nightwatt.delivery.opower.profile import OpowerProfile
 from nightwatt.delivery.parcels import Task
@@ -56,16 +56,14 @@ class Phased:
                 sample_seed=window.sample.seed if window.sample else None,
             )
 
-    def remote_folder(self, delivery: OpowerIntervalDelivery, profile: OpowerProfile[Any]) -> str:
+    def remote_folder(self, delivery: OpowerDelivery, profile: OpowerProfile[Any]) -> str:
         """Return the folder of the task's phase and its population's state, refusing what must not go there."""
         with self.task.ledger.read() as session:
             state = populations.state_of(session, self.task.name)
         return folder_of(delivery, profile, self.task.phase.kind, state)
 
 
-def folder_of(
-    delivery: OpowerIntervalDelivery, profile: OpowerProfile[Any], phase: PhaseKind, state: PopulationState
-) -> str:
+def folder_of(delivery: OpowerDelivery, profile: OpowerProfile[Any], phase: PhaseKind, state: PopulationState) -> str:
     """Return the folder files of a phase go to; only incrementals of an approved population go to production.
 
     Raises:
@@ -85,7 +83,7 @@ def folder_of(
     return folder
 
 
-def refuse_incomplete(delivery: OpowerIntervalDelivery, profile: OpowerProfile[Any]) -> None:
+def refuse_incomplete(delivery: OpowerDelivery, profile: OpowerProfile[Any]) -> None:
     """Refuse production while the profile is incomplete, unless the contract says so.
 
     Raises:
