@@ -111,18 +111,36 @@ def test_another_sample_of_the_night_is_another_file_and_the_same_one_is_not_sen
     assert world.points_of(0) < world.points_of(1) == world.points_of(2)
 
 
-def test_a_history_leaves_out_points_that_serve_nobody_any_more(world: World) -> None:
+def test_a_history_leaves_out_accounts_that_ended_but_not_the_days_since(world: World) -> None:
     world.agree("SP1", "A1")
-    world.agree("SP2", "A2", until=date(2026, 2, 1))
-    world.agree("SP3", "A3", until=date(2026, 2, 1))
+    world.agree("SP2", "A2", until=date(2026, 3, 3))  # moved out: the first day without
+    world.agree("SP3", "A3", until=date(2026, 3, 3))
     world.agree("SP3", "A4")  # moved in
     three_days(world)  # nobody knows yet whom SP4 serves
     world.says("full")
     world.load(date(2026, 3, 4), *POINTS)
     world.says("incremental")
 
-    assert world.points_of(0) == {"SP1", "SP3", "SP4"}
+    days = ["20260301", "20260302", "20260303"]
+    assert [(point, day) for point, day, _ in world.rows_of(0)] == [
+        *(("SP1", day) for day in days),
+        ("SP2", "20260303"),
+        *((point, day) for point in ("SP3", "SP4") for day in days),
+    ]
     assert world.points_of(1) == set(POINTS)
+
+
+def test_a_history_of_classes_of_customers_and_a_sample_of_them(world: World, tmp_path: Path) -> None:
+    world.agree("SP1", "A1", "small_business")
+    world.agree("SP2", "A2", "small_business", until=date(2026, 3, 3))
+    world.agree("SP3", "A3")
+    three_days(world)
+    write_contract(tmp_path / "catalog", customer_classes=["small_business"], population="nonres")
+    world.says("full")
+    world.says("sample", "--size", "10")
+
+    assert [(point, day) for point, day, _ in world.rows_of(0) if point != "SP1"] == [("SP2", "20260303")]
+    assert world.points_of(1) == {"SP1"}
 
 
 def test_a_population_is_its_classes_of_customers(world: World, tmp_path: Path) -> None:

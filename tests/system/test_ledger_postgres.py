@@ -22,9 +22,9 @@ from alembic.runtime.migration import MigrationContext
 from sqlalchemy import create_engine, select, text
 
 from nightwatt import stages
-from nightwatt.ledger import Ledger
+from nightwatt.ledger import Ledger, populations, sendings
 from nightwatt.ledger.book import next_sequence
-from nightwatt.ledger.models import Base, Load, Publication, Receipt, Run
+from nightwatt.ledger.models import Base, Decision, Load, Publication, Receipt, Run, Sending
 from nightwatt.settings import PROJECT_ROOT, Settings
 from nightwatt.stages import Platform
 from nightwatt.warehouse import run_sql
@@ -165,6 +165,31 @@ def test_a_writer_that_fails_leaves_nothing_and_takes_no_number(ledger: Ledger) 
         assert (next_sequence(session), session.scalars(select(Publication)).all()) == (1, [])
 
 
+def test_where_a_population_stands_is_told_as_on_sqlite(ledger: Ledger) -> None:
+    seen = []
+    with ledger.write() as session:
+        for number, phase in enumerate(("sample", "full", "incremental"), 1):
+            session.add(_sending(number, phase))
+            session.flush()
+            seen.append(populations.state_of(session, "reads").value)
+        (shown,) = populations.for_review(session, "reads")
+        for decision in (Decision.APPROVED, Decision.REJECTED, Decision.APPROVED):
+            populations.decide(session, shown, decision, by="ann", at=NOW)
+            seen.append(populations.state_of(session, "reads").value)
+        session.add(_sending(4, "full"))
+        session.flush()
+        seen.append(populations.state_of(session, "reads").value)
+    with ledger.read() as session:
+        last = populations.last_counted(session, "reads")
+        same = sendings.same_again(session, "reads", NOW.date(), phase="full", last_day=None, sample_size=None)
+        names = populations.approvers(session, [1, 3])
+
+    assert seen == ["sample", "full", "review", "approved", "review", "approved", "full"]
+    assert last is not None
+    assert same is not None
+    assert (last.id, same.id, names) == (4, 4, {1: "ann", 3: "ann"})
+
+
 def test_a_file_goes_from_the_folder_to_readers(address: str, tmp_path: Path) -> None:
     settings = Settings(home=tmp_path / "home", ledger_url=address, zone="Europe/London")
     inbound = settings.inbound / "london"
@@ -193,6 +218,24 @@ def test_a_file_goes_from_the_folder_to_readers(address: str, tmp_path: Path) ->
     assert run_sql(settings, question).to_pylist() == [
         {"receipt_state": "loaded", "rows_kept": loaded.rows_kept, "at": "2026-03-09 08:30:00"}
     ]
+
+
+def _sending(number: int, phase: str) -> Sending:
+    return Sending(
+        delivery="reads",
+        business_date=NOW.date(),
+        publication_sequence=2,
+        through_sequence=1,
+        phase=phase,
+        file_name=f"{number}.gz",
+        content_sha256="0" * 64,
+        size_bytes=1,
+        rows=1,
+        remote_path=f"/shared_files/{number}.gz",
+        state="delivered",
+        intended_at=NOW,
+        delivered_at=NOW,
+    )
 
 
 def _publication(sequence: int, tables: dict[str, int] | None = None) -> Publication:

@@ -1,4 +1,4 @@
--- Every service point with an agreement, and whether its reads are in: by whom it serves, or served last.
+-- Every service point with an agreement: whether its reads are in, by whom it serves or served last, and from which day.
 with
 
 agreements as (
@@ -7,6 +7,7 @@ agreements as (
         service_agreement_id,
         service_point_id,
         active_date,
+        inactive_date,
         len($classes) = 0 or coalesce(list_contains($classes, customer_class), false) as is_of_class,
         coalesce(inactive_date > $day, true) as is_active
     from dim_service_agreement
@@ -35,9 +36,14 @@ newest as (
 final as (
     select
         service_point_id,
-        is_of_class
-        and (is_active or not $is_history)
-        and (not $is_sample or coalesce(billing_account_id in (select billing_account_id from sampled), false)) as is_in
+        case
+            when $is_sample
+                then is_of_class
+                    and is_active
+                    and coalesce(billing_account_id in (select billing_account_id from sampled), false)
+            else is_of_class
+        end as is_in,
+        case when not is_active then inactive_date end as vacant_since
     from newest
 )
 
