@@ -136,7 +136,7 @@ class Utility:
         yesterday = day - DAY
         self.load += 1
         for point in self.points:
-            if point.channels and self._stay_on(point, yesterday):
+            if point.channels and self.stay_on(point, yesterday):
                 if self._random.random() < 0.06:
                     self._late[day + self._random.randint(1, 25) * DAY].append((point, yesterday))
                 else:
@@ -195,7 +195,7 @@ class Utility:
 
     def _people(self, day: date) -> None:
         for point in self.points:
-            stay = self._stay_on(point, day)
+            stay = self.stay_on(point, day)
             if stay is None:
                 if not any(s.point == point and s.active > day for s in self.stays) and self._random.random() < 0.2:
                     self._move_in(point, day)
@@ -211,7 +211,7 @@ class Utility:
         self.stays.append(Stay(len(self.stays) + 1, point, day, load=self.load))
         self._changed["stays"].add(len(self.stays))
 
-    def _stay_on(self, point: Point, day: date) -> Stay | None:
+    def stay_on(self, point: Point, day: date) -> Stay | None:
         """Return who is there on a day."""
         for stay in reversed(self.stays):
             if stay.point == point and stay.active <= day and (stay.inactive is None or day < stay.inactive):
