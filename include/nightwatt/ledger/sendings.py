@@ -140,6 +140,21 @@ def _night(day: date, files: Sequence[Sending]) -> SentNight:
     )
 
 
+def since_history(session: Session, delivery: str) -> Sequence[Sending]:
+    """Return the data files since the newest history began, sent or waiting to be, in order; no samples."""
+    rows = session.scalars(
+        select(Sending)
+        .where(Sending.delivery == delivery, Sending.role == SendingRole.DATA, Sending.phase != PhaseKind.SAMPLE)
+        .order_by(Sending.id)
+    ).all()
+    histories = [n for n, row in enumerate(rows) if row.phase == PhaseKind.FULL]
+    if not histories:
+        return rows
+    newest = rows[histories[-1]]  # a split one has several files, all of one publication
+    made = newest.business_date, newest.publication_sequence
+    return rows[next(n for n in histories if (rows[n].business_date, rows[n].publication_sequence) == made) :]
+
+
 def last_delivered(session: Session, delivery: str) -> Sending | None:
     """Return the file of a delivery that went out last, whatever its phase; manifests do not count."""
     return session.scalars(_newest(delivery).where(Sending.state == DeliveryState.DELIVERED)).first()

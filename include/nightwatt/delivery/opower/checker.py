@@ -47,11 +47,13 @@ class Within:
         coverage: what the files before it covered; it is added to that.
         gap_level: how bad missing time is; in the first incremental file it is no warning.
         found: what takes the findings; whether it wants values too is its own matter.
+        expects_corrections: reads that earlier files had are counted, but are no finding; so it is in what we send.
     """
 
     coverage: Coverage | None = None
     gap_level: Level = Level.WARNING
     found: Collector = field(default_factory=Collector)
+    expects_corrections: bool = False
 
 
 def check_interval_file(
@@ -81,7 +83,9 @@ def check_interval_file(
         for frame in frames(path, Layout([c.name for c in profile.enabled], header, profile.retired_columns), found):
             rules.look(frame)
         rules.finish()
-        told = coverage.finish_file(length, found, gap_level=within.gap_level)
+        told = coverage.finish_file(
+            length, found, gap_level=within.gap_level, expects_corrections=within.expects_corrections
+        )
     return CheckReport(
         file_name=path.name,
         kind=profile.name.types.get(length, ""),

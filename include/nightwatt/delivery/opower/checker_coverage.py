@@ -15,7 +15,7 @@ from pathlib import Path
 import duckdb
 import polars as pl
 
-from nightwatt import duck
+from nightwatt import duck, durable
 from nightwatt.delivery.opower.checker_lines import LINE
 from nightwatt.delivery.opower.findings import SHOWN_LINES, Collector, Level, Sample
 
@@ -47,6 +47,16 @@ class Coverage:
             "(service_point_id varchar, first_end bigint, last_end bigint, line bigint)"
         )
 
+    def load(self, path: Path) -> None:
+        """Begin with what was covered when it was saved."""
+        self._con.execute(f"insert into covered by name from read_parquet({duck.text(path)})")
+
+    def save(self, path: Path) -> None:
+        """Keep what is covered in one file."""
+        aside = durable.aside_of(path)
+        self._con.execute(f"copy covered to {duck.text(aside)} (format parquet, compression zstd)")
+        durable.put_in_place(aside, path)
+
     def add(self, steps: pl.DataFrame, stamp: str, length: int) -> None:
         """Take the next rows of the present file; `step` is what lies between a row and the one before it."""
         # A break in one channel cuts the runs of the others too: harmless, touching pieces are joined afterwards.
@@ -62,12 +72,24 @@ class Coverage:
         """Take the next stretches of rows that one service point has to itself: their first and their last end."""
         self._insert("stretch", stretches.select("service_point_id", "first_end", "last_end", LINE))
 
-    def finish_file(self, length: int, found: Collector, *, gap_level: Level = Level.WARNING) -> Covered:
-        """Judge the file against itself and those before it, and count it among them."""
+    def finish_file(
+        self,
+        length: int,
+        found: Collector,
+        *,
+        gap_level: Level = Level.WARNING,
+        expects_corrections: bool = False,
+    ) -> Covered:
+        """Judge the file against itself and those before it, and count it among them.
+
+        Args:
+            gap_level: how bad missing time is.
+            expects_corrections: reads that earlier files had are counted, but are no finding.
+        """
         points = self._judge_stretches(found)
         self._con.execute(f"create or replace temp table run as {_statement('checker_runs.sql', length)}")
         self._note_holes(length, found, gap_level)
-        again = self._note_again(length, found)
+        again = self._note_again(length, Collector() if expects_corrections else found)
         self._con.execute("delete from piece")
         self._con.execute(
             f"insert into piece select {', '.join(KEY)}, first_end, last_end, null from covered where length = ?",

@@ -16,14 +16,18 @@ from decimal import Decimal
 
 import duckdb
 
+from nightwatt import duck
 from nightwatt.contracts.delivery import OpowerIntervalDelivery
-from nightwatt.delivery.opower.checker import Agreed, check_interval_file
+from nightwatt.delivery.opower.checker import Agreed, Within, check_interval_file
+from nightwatt.delivery.opower.checker_coverage import Coverage
 from nightwatt.delivery.opower.findings import CheckReport
 from nightwatt.delivery.opower.interval_writer import Selection, Written, write_interval_files
 from nightwatt.delivery.opower.manifest import announced
+from nightwatt.delivery.opower.packing import WrittenFile
 from nightwatt.delivery.opower.phased import Phased
 from nightwatt.delivery.opower.population import Population
 from nightwatt.delivery.opower.profile import load_profile
+from nightwatt.delivery.opower.sent_coverage import SentCoverage
 from nightwatt.delivery.parcels import Made, Outgoing, Task
 from nightwatt.delivery.phases import PhaseKind
 from nightwatt.delivery.stamps import stamp_of
@@ -83,31 +87,42 @@ class OpowerMaker:
                 yield CheckResult("delivery.left_out", name, reason == "missing", False, f"{count} left out: {reason}")
 
     def _check(self, written: Written, after_stamp: str | None) -> list[CheckReport]:
-        """Read every file back with the independent checker, and compare its totals with the writer's."""
+        """Read every file back with the independent checker, after all those sent before; compare the totals."""
+        if not written.files:
+            return []
+        settings, phase = self._task.settings, self._task.phase.kind
+        sent = SentCoverage(settings, self._task.ledger, self._delivery, self._profile)
         reports = []
-        for file in written.files:
-            report = check_interval_file(
-                file.path,
-                self._profile,
-                written.zones,
-                Agreed(
-                    utility=self._delivery.utility_code,
-                    population=self._delivery.population,
-                    length_min=self._delivery.length_min,
-                    after_stamp=after_stamp,
-                    size_limit_mb=self._delivery.max_file_mb,
-                ),
-            )
-            after_stamp = stamp_of(file.name)
-            if report.blocking:
-                raise TerminalError(
-                    "delivery.check_failed",
-                    f"{file.path}: not sent:\n  " + "\n  ".join(map(str, report.blocking)),
-                    "nothing went to the partner; correct the cause and run the delivery again",
-                )
-            reports.append(report)
+        with duck.memory_engine(settings) as engine:
+            # A history starts over, and a sample is a world of its own.
+            coverage = sent.load(engine) if phase is PhaseKind.INCREMENTAL else Coverage(engine)
+            for file in written.files:
+                reports.append(self._checked(file, written.zones, after_stamp, coverage))
+                after_stamp = stamp_of(file.name)
+            if phase is not PhaseKind.SAMPLE:
+                sent.save(coverage, written.files[-1].sha256)
         self._reconcile(written, reports)
         return reports
+
+    def _checked(
+        self, file: WrittenFile, zones: Sequence[str], after_stamp: str | None, coverage: Coverage
+    ) -> CheckReport:
+        agreed = Agreed(
+            utility=self._delivery.utility_code,
+            population=self._delivery.population,
+            length_min=self._delivery.length_min,
+            after_stamp=after_stamp,
+            size_limit_mb=self._delivery.max_file_mb,
+        )
+        within = Within(coverage, expects_corrections=True)
+        report = check_interval_file(file.path, self._profile, zones, agreed, within)
+        if report.blocking:
+            raise TerminalError(
+                "delivery.check_failed",
+                f"{file.path}: not sent:\n  " + "\n  ".join(map(str, report.blocking)),
+                "nothing went to the partner; correct the cause and run the delivery again",
+            )
+        return report
 
     def _reconcile(self, written: Written, reports: Sequence[CheckReport]) -> None:
         sums: dict[str, Decimal] = {}
