@@ -8,11 +8,13 @@ from pathlib import Path
 from nightwatt.contracts.catalog import PACKAGED, load_catalog
 from nightwatt.contracts.delivery import CrmDelivery, OpowerBillingDelivery, OpowerIntervalDelivery
 from nightwatt.delivery.opower.billing_profile import load_billing_profile
+from nightwatt.delivery.opower.billing_v2_profile import load_billing_v2_profile
 from nightwatt.delivery.opower.profile import load_profile
 from nightwatt.delivery.salesforce.profile import load_profile as crm_profile
 
 PAGE = (Path(__file__).resolve().parents[2] / "docs/partners/opower.md").read_text("utf-8")
 PROFILE = load_profile("opower/interval_v2-0-5")
+BILLING_V2 = load_billing_v2_profile("opower/billing_v2-0-3")
 BILLING = load_billing_profile("opower/legacy_billing_v1-19-0")
 
 
@@ -20,7 +22,7 @@ def test_every_open_topic_is_on_the_page_and_no_other() -> None:
     section = PAGE.partition("## Not confirmed")[2]
 
     assert set(re.findall(r"^\| `([\w.]+)` \|", section, re.MULTILINE)) == {
-        o.topic for o in (*PROFILE.unconfirmed, *BILLING.unconfirmed)
+        o.topic for o in (*PROFILE.unconfirmed, *BILLING.unconfirmed, *BILLING_V2.unconfirmed)
     }
 
 
@@ -37,6 +39,13 @@ def test_every_billing_column_is_on_the_page_in_its_block() -> None:
 
     for block, columns in BILLING.blocks.items():
         assert f"| {block} | {', '.join(f'`{c.name}`' for c in columns)} |" in section
+
+
+def test_every_billing_v2_column_is_on_the_page_in_its_file() -> None:
+    section = PAGE.partition("## Billing v2 files")[2].partition("\n## ")[0]
+
+    for kind, columns in BILLING_V2.files.items():
+        assert f"| `{BILLING_V2.name.types[kind]}` | {', '.join(f'`{c.name}`' for c in columns)} |" in section
 
 
 def test_every_delivery_is_on_the_page_with_its_length_and_time() -> None:

@@ -26,11 +26,21 @@ INTERVAL_HEADER = (
     "service_point_id usage_value date time units is_estimate UTC_offset service_type service_quantity_identifier"
 ).replace(" ", "\t")
 FULL_HEADER = CUSTOMER_HEADER + "\t" + USAGE_HEADER.partition("\t")[2]
-HEADERS = {"customer": CUSTOMER_HEADER, "usage": USAGE_HEADER, "full": FULL_HEADER}
+SEGMENT_HEADER = (
+    "bill_id bill_segment_id service_agreement_id bill_segment_start_datetime bill_segment_end_datetime"
+).replace(" ", "\t")
+HEADERS = {
+    "customer": CUSTOMER_HEADER,
+    "usage": USAGE_HEADER,
+    "full": FULL_HEADER,
+    "billing_billsegment": SEGMENT_HEADER,
+}
 
 
 def name_of(kind: str, stamp: str = "20260311060000", population: str = "res", extension: str = "gz") -> str:
     """Return a good name for a file of this kind."""
+    if kind.startswith("billing_"):  # without a population
+        return f"opwr_gec_v2-0-3_{kind}_{stamp}.{extension}"
     version = "v2-0-5" if kind.startswith("interval") else "v1-19-0"
     return f"opwr_gec_{population}_{version}_{kind}_{stamp}.{extension}"
 
@@ -49,6 +59,11 @@ def account_row(point: str, customer: str = "C", account: str = "A", active: str
 def usage_row(point: str, start: date, end: date, value: str = "612.4", flag: str = "A") -> str:
     """Return a usage row of a period; the end is the day after the last one."""
     return f"{point}\t{value}\t{end:%Y%m%d}\t{(end - start).days}\t{flag}\t91.86"
+
+
+def segment_row(agreement: str, start: date, end: date) -> str:
+    """Return a segment of a bill of its own; the end is exclusive."""
+    return f"B-{agreement}-{start:%y%m}\tS-{agreement}-{start:%y%m}\t{agreement}\t{start}\t{end}"
 
 
 def interval_row(point: str, end: datetime, value: str = "1.5", channel: str = "CONSUMED") -> str:

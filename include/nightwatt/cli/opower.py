@@ -39,6 +39,10 @@ class Kind(StrEnum):
     FULL = "full"
     CUSTOMER = "customer"
     USAGE = "usage"
+    BILLING_BILL = "billing_bill"
+    BILLING_BILLSEGMENT = "billing_billsegment"
+    BILLING_LINEITEM = "billing_lineitem"
+    BILLING_SERVICEQUANTITY = "billing_servicequantity"
     INTERVAL5 = "interval5"
     INTERVAL15 = "interval15"
     INTERVAL30 = "interval30"
@@ -84,7 +88,10 @@ def check(
     ] = Order.GIVEN,
     zone: Annotated[
         list[str] | None,
-        typer.Option(callback=_zones, help="Time zone of the services in interval files; the home's otherwise."),
+        typer.Option(
+            callback=_zones,
+            help="Time zone of the services in interval files, and of instants without offset; the home's otherwise.",
+        ),
     ] = None,
     utility: Annotated[str | None, typer.Option(help="Utility code agreed with the partner.")] = None,
     population: Annotated[str | None, typer.Option(help="Population token agreed with the partner.")] = None,
@@ -99,6 +106,9 @@ def check(
     billing_profile: Annotated[
         str, typer.Option(help="Specification of legacy billing files.")
     ] = "opower/legacy_billing_v1-19-0",
+    billing_v2_profile: Annotated[
+        str, typer.Option(help="Specification of Billing v2 files.")
+    ] = "opower/billing_v2-0-3",
 ) -> None:
     """Check files by every rule of the partner, each against those before it; exit code 0 clean, 1 rejected, 2 unread.
 
@@ -118,6 +128,7 @@ def check(
         folder=folder,
         interval_profile=interval_profile,
         billing_profile=billing_profile,
+        billing_v2_profile=billing_v2_profile,
     )
     try:
         reports = _checked(context, files, question, format)

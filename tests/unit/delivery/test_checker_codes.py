@@ -17,6 +17,7 @@ from tests.support.opower_files import (
     interval_row,
     month,
     name_of,
+    segment_row,
     text_of,
     usage_row,
 )
@@ -31,6 +32,7 @@ USAGE = [usage_row(point, month(n), month(n + 1)) for point in POINTS for n in r
 HOURS = [interval_row(point, hour(n)) for point in POINTS for n in range(36)]
 MOVED = text_of("customer", [account_row("SP003", "C3", "A3", "20230402")])
 LATER = text_of("interval60", [interval_row("SP000", hour(37))])
+SEGMENTS = [segment_row(f"SA{p}", month(n), month(n + 1)) for p in range(4) for n in range(12)]
 FULL = [f"{row}\t{usage.partition(chr(9))[2]}" for row, usage in zip(CUSTOMERS, USAGE[::12], strict=True)]
 
 
@@ -49,6 +51,7 @@ def clean() -> Case:
             (name_of("customer"), text_of("customer", CUSTOMERS)),
             (name_of("usage"), text_of("usage", USAGE)),
             (name_of("full", population="nonres"), text_of("full", FULL)),
+            (name_of("billing_billsegment"), text_of("billing_billsegment", SEGMENTS)),
             (name_of("interval60"), text_of("interval60", HOURS)),
         ]
     )
@@ -98,6 +101,13 @@ def zipped(*members: str) -> bytes:
 def again(*rows: str) -> Case:
     """Return clean customers and usage, and a usage file the day after."""
     return Case([*clean().files[:2], (name_of("usage", "20260312060000"), text_of("usage", rows))])
+
+
+def segments(number: int, old: str, new: str) -> Case:
+    """Return a segment file with one text in one row changed."""
+    assert old in SEGMENTS[number]
+    rows = [*SEGMENTS[:number], SEGMENTS[number].replace(old, new, 1), *SEGMENTS[number + 1 :]]
+    return Case([(name_of("billing_billsegment"), text_of("billing_billsegment", rows))])
 
 
 INJECTED: dict[str, list[Case]] = {
@@ -153,6 +163,11 @@ INJECTED: dict[str, list[Case]] = {
     "USAGE_NEGATIVE": [cell(4, "\t612.4", "\t-612.4"), hours(4, "\t1.5", "\t-1.5")],
     "USAGE_TOO_LARGE": [cell(4, "\t612.4", "\t999999999.1")],
     "DATE_INVALID": [cell(11, "20250101", "20250230"), cell(11, "20250101", "2025-01-01")],
+    "DATETIME_INVALID": [
+        segments(11, "2025-01-01", "2025-02-30"),
+        segments(11, "2025-01-01", "20250101"),
+        segments(11, "2025-01-01", "2024-11-01"),
+    ],
     "DURATION_RANGE": [cell(11, "\t31\t", "\t0\t"), cell(11, "\t31\t", "\t3.5\t"), cell(11, "\t31\t", "\t\u00b3\t")],
     "ACTIVE_DATE_CHANGED": [
         Case(
@@ -185,7 +200,7 @@ INJECTED: dict[str, list[Case]] = {
     "INT_DST_LABEL": [hours(4, "-0500", "-0400"), hours(4, "-0500", "-05:00")],
     "INT_DUP": [
         Case([(name_of("interval60"), text_of("interval60", [HOURS[0], *HOURS]))]),
-        Case([*clean().files[3:], (name_of("interval60", "20260312060000"), text_of("interval60", HOURS[34:36]))]),
+        Case([*clean().files[4:], (name_of("interval60", "20260312060000"), text_of("interval60", HOURS[34:36]))]),
     ],
     "ENTITY_DUP": [
         usage(lambda rows: rows.insert(12, rows[11])),
@@ -200,9 +215,10 @@ INJECTED: dict[str, list[Case]] = {
     "USAGE_ZERO": [cell(4, "\t612.4", "\t0"), hours(4, "\t1.5", "\t0.000")],
     "GAP": [
         usage(lambda rows: rows.pop(5)),
+        segments(5, "2024-07-01", "2024-06-30"),
         again(usage_row("SP005", month(13), month(14))),
         Case([(name_of("interval60"), text_of("interval60", [*HOURS[:9], *HOURS[10:]]))]),
-        Case([*clean().files[3:], (name_of("interval60", "20260312060000"), LATER)]),
+        Case([*clean().files[4:], (name_of("interval60", "20260312060000"), LATER)]),
     ],
 }  # fmt: skip
 ALONG = {
@@ -226,6 +242,7 @@ def test_a_clean_sequence_of_every_kind_has_no_finding(tmp_path: Path) -> None:
         ("customer", {}, 12, 12),
         ("usage", {}, 144, 12),
         ("full", {}, 12, 12),
+        ("billing_billsegment", {}, 48, 0),
         ("interval60", {}, 432, 12),
     ]
 
@@ -250,7 +267,7 @@ def test_finds_a_code_put_into_a_clean_file(code: str, number: int, tmp_path: Pa
 
 
 def test_missing_time_refuses_the_first_incremental_file(tmp_path: Path) -> None:
-    case = INJECTED["GAP"][1]
+    case = INJECTED["GAP"][2]
 
     last = check(tmp_path, case.files, Question([ZONE], first_incremental=True))[-1]
 

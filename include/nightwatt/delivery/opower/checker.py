@@ -121,7 +121,7 @@ def check_name(
         found.add("NAME_PATTERN", detail=_what_is_wrong(name, profile))
         return None
     for part, meant in (("utility", agreed.utility), ("population", agreed.population)):
-        if meant is not None and match[part] != meant:
+        if meant is not None and match.groupdict().get(part, meant) != meant:
             found.add("NAME_PATTERN", detail=f"the {part} agreed is {meant}")
     try:
         datetime.strptime(match["stamp"], "%Y%m%d%H%M%S")  # noqa: DTZ007  (only: is it a date?)
@@ -149,16 +149,20 @@ def _name_regex(profile: OpowerProfile[Any]) -> re.Pattern[str]:
 
 def _what_is_wrong(name: str, profile: OpowerProfile[Any]) -> str:
     """Say which part is likely at fault, for the person who has to rename the file."""
+    types = "|".join(profile.name.types.values())
     checks = {
         "the extension must be .gz or .zip": r".*\.(gz|zip)",
         "the stamp needs 14 digits": r".*_\d{14}\..*",
         f"the version must read {profile.version}": rf".*_{re.escape(profile.version)}_.*",
-        f"the type must be one of {', '.join(profile.name.types.values())}": (
-            rf".*_({'|'.join(profile.name.types.values())})_.*"
-        ),
-        f"the population must be one of {', '.join(profile.name.populations)}": (
-            rf"[^_]*_[^_]*_({'|'.join(profile.name.populations)})_.*"
-        ),
+        f"the type must be one of {types.replace('|', ', ')}": rf".*_({types})_.*",
+        **_population_hint(profile),
         "the utility code must have 3 or 4 characters": rf"[^_]*_{profile.name.utility}_.*",
     }
     return next((hint for hint, regex in checks.items() if not re.fullmatch(regex, name)), "see the profile's pattern")
+
+
+def _population_hint(profile: OpowerProfile[Any]) -> dict[str, str]:
+    if not profile.name.populations:
+        return {"names of this standard have no population": rf"[^_]*_[^_]*_{re.escape(profile.version)}_.*"}
+    tokens = profile.name.populations
+    return {f"the population must be one of {', '.join(tokens)}": rf"[^_]*_[^_]*_({'|'.join(tokens)})_.*"}

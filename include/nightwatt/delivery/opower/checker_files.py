@@ -11,21 +11,25 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from posixpath import basename
-from typing import Literal, cast
+from typing import Any, Literal, cast
 
 import duckdb
 
-from nightwatt.delivery.opower.billing_profile import BillingProfile, FileKind, load_billing_profile
+from nightwatt.delivery.opower.billing_profile import FileKind, load_billing_profile
+from nightwatt.delivery.opower.billing_v2_profile import load_billing_v2_profile
 from nightwatt.delivery.opower.checker import Agreed, Within, check_interval_file
 from nightwatt.delivery.opower.checker_billing import check_billing_file
+from nightwatt.delivery.opower.checker_billing_v2 import check_billing_v2_file
+from nightwatt.delivery.opower.checker_chains import Chains
 from nightwatt.delivery.opower.checker_coverage import Coverage
 from nightwatt.delivery.opower.checker_record import Record
 from nightwatt.delivery.opower.findings import CheckReport, Collector, Level
-from nightwatt.delivery.opower.profile import IntervalProfile, load_profile
+from nightwatt.delivery.opower.profile import OpowerProfile, load_profile
 from nightwatt.errors import TerminalError
 
 BILLING: tuple[FileKind, ...] = ("full", "customer", "usage")
-KINDS = ("full", "customer", "usage", "interval5", "interval15", "interval30", "interval60", "interval1440")
+V2 = ("billing_bill", "billing_billsegment", "billing_lineitem", "billing_servicequantity")
+KINDS = (*BILLING, *V2, "interval5", "interval15", "interval30", "interval60", "interval1440")
 _STAMP = re.compile(r"_(\d{8,14})(?=\.|$)")
 Order = Literal["given", "stamp"]
 
@@ -44,6 +48,7 @@ class Question:
         folder: folder on the partner's server.
         interval_profile: specification of interval files.
         billing_profile: specification of legacy billing files.
+        billing_v2_profile: specification of Billing v2 files.
     """
 
     zones: Sequence[str]
@@ -55,6 +60,7 @@ class Question:
     folder: str | None = None
     interval_profile: str = "opower/interval_v2-0-5"
     billing_profile: str = "opower/legacy_billing_v1-19-0"
+    billing_v2_profile: str = "opower/billing_v2-0-3"
 
 
 def check_files(
@@ -77,7 +83,7 @@ def check_files(
         yield checked.check(path, kind, Collector(values=values))
 
 
-def wrong_folder(state: str, folder: str, profile: IntervalProfile | BillingProfile) -> str | None:
+def wrong_folder(state: str, folder: str, profile: OpowerProfile[Any]) -> str | None:
     """Say why files in this state must not go to a folder; nothing where they may."""
     foreign = profile.folders.review if state == "approved" else profile.folders.production
     if basename(folder.rstrip("/")).lower() in {basename(f).lower() for f in foreign}:
@@ -95,6 +101,9 @@ class _Sequence:
         self._gap_level = Level.FILE if question.first_incremental else Level.WARNING
         self._interval = load_profile(question.interval_profile)
         self._billing = load_billing_profile(question.billing_profile)
+        self._v2 = load_billing_v2_profile(question.billing_v2_profile)
+        overlap_level = Level.ROW if self._v2.chain.overlap == "refuse" else Level.WARNING
+        self._chains = Chains(con, gap_level=self._gap_level, overlap_level=overlap_level)
         self._coverage = Coverage(con)
         self._record = Record(con, gap_level=self._gap_level, customers_come=customers_come)
         self._stamps: dict[str, str] = {}
@@ -106,11 +115,18 @@ class _Sequence:
         self._note_place(path, kind, found)
         if kind in BILLING:
             return check_billing_file(path, self._billing, self._record, found, cast("FileKind", kind), agreed)
+        if kind.startswith("billing_"):
+            return self._check_v2(path, kind, found, agreed)
         length = int(kind.removeprefix("interval")) if kind in KINDS else None  # interval45: the name alone is wrong
         within = Within(self._coverage, self._gap_level, found)
         return check_interval_file(
             path, self._interval, self._question.zones, replace(agreed, length_min=length), within
         )
+
+    def _check_v2(self, path: Path, kind: str, found: Collector, agreed: Agreed) -> CheckReport:
+        known = next((k for k, token in self._v2.name.types.items() if token == kind), None)
+        zone = next(iter(self._question.zones), "UTC")
+        return check_billing_v2_file(path, self._v2, zone, self._chains, found, kind=known, agreed=agreed)
 
     def _agreed(self, path: Path, kind: str) -> Agreed:
         """Expect a stamp later than that of the file of this kind and party before it."""
@@ -121,13 +137,18 @@ class _Sequence:
         return replace(self._question.agreed, after_stamp=before)
 
     def _note_place(self, path: Path, kind: str, found: Collector) -> None:
-        profile = self._billing if kind in BILLING else self._interval
+        profile = self._profile_of(kind)
         if self._question.folder and (why := wrong_folder(self._question.state, self._question.folder, profile)):
             found.add("WRONG_FOLDER", detail=why)
         if kind in BILLING:
             mode = "one file" if kind == "full" else "two files"
             if self._modes.setdefault(_party(path, ""), mode) != mode:
                 found.add("MODE_MIXED", detail=f"now {mode}")
+
+    def _profile_of(self, kind: str) -> OpowerProfile[Any]:
+        if kind.startswith("billing_"):
+            return self._v2
+        return self._billing if kind in BILLING else self._interval
 
 
 def _found(paths: Iterable[Path]) -> Iterator[Path]:
@@ -155,7 +176,7 @@ def _in_order(paths: Iterable[Path], order: Order) -> list[Path]:
 def _kind_of(path: Path, kind: str | None) -> str:
     if kind is not None:
         return kind
-    found = re.search(r"(?:^|_)(full|customer|usage|interval\d+)(?:_|\.|$)", path.name)
+    found = re.search(r"(?:^|_)(full|customer|usage|interval\d+|billing_[a-z]+)(?:_|\.|$)", path.name)
     if found is None:
         raise TerminalError(
             "delivery.check_kind",

@@ -77,6 +77,11 @@ RULES: Mapping[str, Rule] = {
     ),
     "USAGE_TOO_LARGE": Rule(Level.ROW, "an amount above the partner's maximum", "look at the meter's scale"),
     "DATE_INVALID": Rule(Level.ROW, "not a calendar date in eight digits", "write yyyyMMdd"),
+    "DATETIME_INVALID": Rule(
+        Level.ROW,
+        "not an exact instant (this code is ours)",
+        "write YYYY-MM-DDThh:mm:ss with an offset; the end of a segment is exclusive and after its start",
+    ),
     "DURATION_RANGE": Rule(
         Level.ROW, "days that are not a whole number from 1 up", "count the days between the two reads"
     ),
@@ -115,7 +120,9 @@ RULES: Mapping[str, Rule] = {
         "convert from UTC with the service's time zone and the profile's clock-change convention",
     ),
     "ENTITY_DUP": Rule(
-        Level.WARNING, "the same account or period twice in a file; the last one wins", "send only the newest state"
+        Level.WARNING,
+        "the same account, period or key twice in a file; the last one wins",
+        "send only the newest state",
     ),
     "TEXT_FORM": Rule(
         Level.WARNING,
@@ -133,7 +140,9 @@ RULES: Mapping[str, Rule] = {
     ),
     "USAGE_ZERO": Rule(Level.WARNING, "amounts of zero", "none, if the meters stood still"),
     "GAP": Rule(
-        Level.WARNING, "time missing between two reads", "send it as late reads; look at the cut between files"
+        Level.WARNING,
+        "time missing between two reads or segments",
+        "send it as late reads; look at the cut between files",
     ),
 }  # fmt: skip
 
@@ -181,7 +190,7 @@ class CheckReport:
     service_points: int = 0
     sums: Mapping[str, Decimal] = field(default_factory=dict)  # by unit and service quantity: KWH/DELIVERED
     estimated_rows: int = 0
-    first_end_at: datetime | None = None  # UTC; of interval files
+    first_end_at: datetime | None = None  # UTC; of interval files, and of segments the first start
     last_end_at: datetime | None = None
     first_day: date | None = None  # of billing files: the first period's start and the last one's end
     last_day: date | None = None

@@ -88,14 +88,17 @@ class NameParts(Strict, Generic[Kind]):
 
     pattern: str
     utility: str = Field(description="regular expression of the code agreed with the partner")
-    populations: list[str]
+    populations: list[str] = Field(description="tokens agreed on; empty: names of this standard have none")
     types: dict[Kind, str] = Field(description="read length in minutes, or kind of file, to the name's type token")
     extensions: list[str]
 
     @model_validator(mode="after")
     def _all_parts(self) -> Self:
         for part in ("utility", "population", "version", "type", "stamp", "extension"):
-            if self.pattern.count(f"{{{part}}}") != 1:
+            if part == "population" and not self.populations:
+                if "{population}" in self.pattern:
+                    raise ValueError("pattern has {population}, but there are no populations")
+            elif self.pattern.count(f"{{{part}}}") != 1:
                 raise ValueError(f"pattern needs {{{part}}} exactly once")
         return self
 
