@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 import os
@@ -19,8 +20,11 @@ import pytest
 from sqlalchemy import func, select
 
 from nightwatt.calendar import wall_instant
+from nightwatt.delivery.opower.population import Population
+from nightwatt.delivery.phases import Sample
 from nightwatt.delivery.salesforce.profile import load_profile
 from nightwatt.settings import Settings
+from nightwatt.warehouse import published
 
 pytestmark = [
     pytest.mark.slow,
@@ -176,6 +180,32 @@ def test_the_crm_gets_every_object_and_a_manifest_that_accounts_for_every_row(
     sent = {f["name"] for said in manifests.values() for f in said["files"]}
     profiles = [load_profile(name) for name in ("salesforce/core_v62", "salesforce/data_cloud")]
     assert {o.name for p in profiles for o in p.objects} - sent <= {"premise_parent"}
+
+
+def test_a_sample_and_a_history_are_chosen_from_what_the_night_published(
+    home: Home, first_night: dict[str, tuple[bool, str]]
+) -> None:
+    with published(home.settings) as con:
+        agreements = con.execute(
+            "select billing_account_id, service_point_id, coalesce(inactive_date > ?, true), customer_class "
+            "from dim_service_agreement where not is_cancelled",
+            [NIGHT],
+        ).fetchall()
+
+        def points(classes: tuple[str, ...], sample: Sample | None) -> set[str]:
+            where = Population(classes, is_history=True, day=NIGHT, sample=sample).condition(con)
+            rows = con.execute(f"select distinct service_point_id from fct_interval_reads where {where}").fetchall()
+            return {point for (point,) in rows}
+
+        everywhere = points((), None)
+        accounts = sorted({a for a, *_ in agreements}, key=lambda a: (hashlib.md5(f"3|{a}".encode()).hexdigest(), a))
+        chosen = {p for a, p, is_active, _ in agreements if is_active and a in accounts[:8]}
+        homes = {p for _, p, is_active, c in agreements if is_active and c == "residential"}
+
+        assert len(accounts) > 8
+        assert points((), Sample(8, 3)) == chosen & everywhere != set()
+        assert points(("residential",), None) == homes & everywhere != set()
+        assert everywhere > homes & everywhere
 
 
 def test_the_ledger_knows_which_run_did_what(home: Home, first_night: dict[str, tuple[bool, str]]) -> None:
