@@ -115,10 +115,10 @@ def _check(path: Path) -> tuple[float, int]:
         (report,) = check_files([path], Question(zones=["America/New_York"]), con)
     seconds = time.perf_counter() - start
     assert not report.findings, report.codes
-    return seconds, _peak_mb()
+    return seconds, peak_mb()
 
 
-def _peak_mb() -> int:
+def peak_mb() -> int:
     """Return the peak of this program's memory; the kernel's ru_maxrss would count the parent's too."""
     status = Path("/proc/self/status").read_text("utf-8")
     return round(int(status.partition("VmHWM:")[2].split()[0]) * 1024 / 1e6)
