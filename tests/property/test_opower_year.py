@@ -20,8 +20,9 @@ from typing import Any
 import asyncssh
 import duckdb
 import pytest
+from tests.support.billing import contract as billing_contract
 from tests.support.delivery import contract
-from tests.support.opower_receiver import Amount, ReadKey, Receiver
+from tests.support.opower_receiver import Amount, Period, ReadKey, Receiver
 from tests.support.opower_utility import DAY, HOUR, ZONE, Utility, create_tables
 
 from nightwatt.contracts.delivery import Delivery
@@ -35,6 +36,7 @@ from nightwatt.settings import Settings
 
 SIX_WEEKS = timedelta(days=42)
 INTERVAL = contract()
+BILLING = billing_contract(delivery="opower_billing")
 
 
 @dataclass
@@ -135,47 +137,89 @@ def known_reads(utility: Utility, history: History | None = None) -> dict[ReadKe
     }
 
 
-def send_sample(world: World, day: date) -> None:
-    """Send a sample, which tells of some accounts and counts for nothing; the same once more is nothing new."""
+def known_periods(utility: Utility) -> dict[str, dict[Period, Amount]]:
+    """Return what the partner must have of the utility's bills."""
+    found: dict[str, dict[Period, Amount]] = {}
+    for (_, begins, ends), bill in utility.bills.items():
+        if not bill.is_cancelled:
+            of_point = found.setdefault(utility.stays[bill.stay - 1].point.name, {})
+            of_point[Period(begins, ends)] = Amount(bill.amount, bill.is_estimated, bill.charge)
+    return found
+
+
+def known_accounts(utility: Utility) -> dict[tuple[str, str], tuple[str, str, str, str]]:
+    """Return what the partner must have of the utility's agreements: customer, premise, first and last day."""
+    return {
+        (stay.agreement, stay.point.name): (
+            stay.account,
+            stay.point.premise,
+            f"{stay.active:%Y%m%d}",
+            f"{stay.inactive:%Y%m%d}" if stay.inactive else "",
+        )
+        for stay in utility.stays
+    }
+
+
+def accounts_of(receiver: Receiver) -> dict[tuple[str, str], tuple[str, str, str, str]]:
+    """Return the same of what the partner has."""
+    columns = ("customer_id", "premise_id", "active_date", "inactive_date")
+    return {key: tuple(row[c] for c in columns) for key, row in receiver.accounts.items()}  # type: ignore[misc]
+
+
+def send_samples(world: World, day: date) -> None:
+    """Send samples, which tell of some accounts and count for nothing."""
     review = Receiver()
-    world.deliver(INTERVAL, day, kind=PhaseKind.SAMPLE, size=4, seed=world.utility.seed)
-    assert world.take(review) == 1
-    known = known_reads(world.utility)
+    for delivery in (BILLING, INTERVAL):
+        world.deliver(delivery, day, kind=PhaseKind.SAMPLE, size=4, seed=world.utility.seed)
+    assert world.take(review) == 3
+    reads, periods = known_reads(world.utility), known_periods(world.utility)
     points = {key.service_point_id for key in review.reads}
     assert 0 < len(points) <= 4
-    assert review.reads == {key: known[key] for key in known if key.service_point_id in points}
+    assert points <= {point for _, point in review.accounts}  # the same accounts in either kind of file
+    assert review.reads == {key: reads[key] for key in reads if key.service_point_id in points}
+    assert len(review.accounts) == 4
+    assert review.rejected == []
+    for point, found in review.periods.items():
+        assert found.items() <= periods[point].items()
 
 
-def send_history(world: World, day: date) -> History:
-    """Send the history of all active accounts, cut six weeks back."""
+def send_histories(world: World, day: date) -> History:
+    """Send all accounts and their bills, and the reads of the active ones, cut six weeks back."""
     cut = day - SIX_WEEKS
-    world.deliver(INTERVAL, day, kind=PhaseKind.FULL, last_day=cut)
-    assert world.take() == 1
+    for delivery in (BILLING, INTERVAL):
+        world.deliver(delivery, day, kind=PhaseKind.FULL, last_day=cut)
+    assert world.take() == 3
     empty = frozenset(p.name for p in world.utility.points if world.utility.stay_on(p, day) is None)
     last = max(key.end_at for key in world.receiver.reads)
     assert last <= datetime.combine(cut + DAY, datetime.min.time(), ZONE)
+    assert max(period.end for record in world.receiver.periods.values() for period in record) <= cut + DAY
     return History(empty, world.utility.load, cut)
 
 
 def play(world: World, full_on: date, nights: int) -> History:
-    """Let the partner take a sample and a history, then what each night brings."""
+    """Let the partner take samples and histories, then what each night brings."""
     for n in range((full_on - world.utility.first_day).days):
         world.utility.night(world.utility.first_day + (n + 1) * DAY)
-    send_sample(world, full_on)
-    history = send_history(world, full_on)
+    send_samples(world, full_on)
+    history = send_histories(world, full_on)
     for n in range(nights):
         day = full_on + (n + 1) * DAY
         world.utility.night(day)
-        chance = world.random.random() if n < nights - 1 else 0.5
-        if chance < 0.1:
-            continue  # nobody ran it
-        world.deliver(INTERVAL, day, is_away=chance < 0.2)
-        if chance > 0.85:
-            again = world.deliver(INTERVAL, day)
-            assert again is not None
-            assert again.outcome is not Outcome.SENT
+        for delivery in (BILLING, INTERVAL):
+            play_night(world, delivery, day, world.random.random() if n < nights - 1 else 0.5)
         world.take()
     return history
+
+
+def play_night(world: World, delivery: Delivery, day: date, chance: float) -> None:
+    """Deliver a night: or miss it, find the partner away, or deliver twice."""
+    if chance < 0.1:
+        return
+    world.deliver(delivery, day, is_away=chance < 0.2)
+    if chance > 0.85:
+        again = world.deliver(delivery, day)
+        assert again is not None
+        assert again.outcome is not Outcome.SENT
 
 
 @pytest.fixture
@@ -193,6 +237,10 @@ def check_end(world: World, history: History) -> None:
     """Look for what the partner lacks, has wrong, has too much, or got twice for nothing."""
     assert world.receiver.rejected == []
     assert world.receiver.reads == known_reads(world.utility, history)
+    assert world.receiver.periods == known_periods(world.utility)
+    assert accounts_of(world.receiver) == known_accounts(world.utility)
+    now = {s.point.name: s.agreement for s in world.utility.stays}  # the last one of each, whoever it was
+    assert world.receiver.occupant == now
     assert world.receiver.repeated == 0
 
 

@@ -17,7 +17,9 @@ from nightwatt.cli.context import Context
 from nightwatt.errors import TerminalError
 
 if TYPE_CHECKING:
-    from nightwatt.delivery.opower.checker_files import Question
+    import duckdb
+
+    from nightwatt.delivery.opower.checker_files import Before, Question
     from nightwatt.delivery.opower.findings import CheckReport
 
 app = typer.Typer(no_args_is_help=True)
@@ -100,6 +102,9 @@ def check(
     first_incremental: Annotated[
         bool, typer.Option("--first-incremental", help="The first files after the history: missing time rejects.")
     ] = False,
+    since_sent: Annotated[
+        str | None, typer.Option(metavar="DELIVERY", help="Judge the files after all that this delivery sent.")
+    ] = None,
     folder: Annotated[str | None, typer.Option(help="Folder on the partner's server the files are meant for.")] = None,
     state: Annotated[State, typer.Option(help="Whether the partner has approved the population.")] = State.REVIEW,
     interval_profile: Annotated[str, typer.Option(help="Specification of interval files.")] = "opower/interval_v2-0-5",
@@ -131,7 +136,7 @@ def check(
         billing_v2_profile=billing_v2_profile,
     )
     try:
-        reports = _checked(context, files, question, format)
+        reports = _checked(context, files, question, format, since_sent)
     except TerminalError as e:
         sys.stderr.write(f"error {e}\n")
         raise typer.Exit(UNREAD) from e
@@ -154,7 +159,9 @@ def watch(
     raise typer.Exit(0 if summary.is_good else 1)
 
 
-def _checked(context: Context, files: list[Path], question: Question, format: Format) -> list[CheckReport]:
+def _checked(
+    context: Context, files: list[Path], question: Question, format: Format, since_sent: str | None
+) -> list[CheckReport]:
     """Check and print; text file by file, as each is through."""
     from nightwatt import duck
     from nightwatt.delivery.opower.checker_files import check_files
@@ -162,13 +169,23 @@ def _checked(context: Context, files: list[Path], question: Question, format: Fo
 
     reports = []
     with duck.memory_engine(context.settings()) as con:
-        for report in check_files(files, question, con, values=True):
+        before = _before(context, since_sent, question, con) if since_sent else None
+        for report in check_files(files, question, con, values=True, before=before):
             reports.append(report)
             if format is Format.TEXT:
                 sys.stdout.write(as_text(report) + "\n")
     if format is not Format.TEXT:
         sys.stdout.write(as_json(reports) + "\n" if format is Format.JSON else as_html(reports))
     return reports
+
+
+def _before(context: Context, delivery: str, question: Question, con: duckdb.DuckDBPyConnection) -> Before:
+    """Return what a delivery sent."""
+    from nightwatt.delivery.opower import since_sent
+
+    with context.platform() as platform:
+        contract = platform.catalog.delivery(delivery)
+        return since_sent.before(platform.settings, platform.ledger, contract, con, question.gap_level)
 
 
 def _status(reports: list[CheckReport]) -> int:

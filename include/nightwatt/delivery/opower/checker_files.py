@@ -7,7 +7,7 @@ the check of one file (`checker`, `checker_billing`), printing (`checker_report`
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from posixpath import basename
@@ -62,14 +62,40 @@ class Question:
     billing_profile: str = "opower/legacy_billing_v1-19-0"
     billing_v2_profile: str = "opower/billing_v2-0-3"
 
+    @property
+    def gap_level(self) -> Level:
+        """How bad missing time is."""
+        return Level.FILE if self.first_incremental else Level.WARNING
+
+
+@dataclass(frozen=True)
+class Before:
+    """What the partner has already.
+
+    Attributes:
+        stamps: the newest stamp of each of the partner's queues (`party_and_stamp`).
+        coverage: which time the reads sent cover, in the engine of the check.
+        record: periods and accounts sent, likewise.
+    """
+
+    stamps: Mapping[str, str]
+    coverage: Coverage | None = None
+    record: Record | None = None
+
 
 def check_files(
-    paths: Sequence[Path], question: Question, con: duckdb.DuckDBPyConnection, *, values: bool = False
+    paths: Sequence[Path],
+    question: Question,
+    con: duckdb.DuckDBPyConnection,
+    *,
+    values: bool = False,
+    before: Before | None = None,
 ) -> Iterator[CheckReport]:
     """Check files one after the other, each against those before it.
 
     Args:
         con: an engine that may spill; temporary tables are made in it.
+        before: what the partner has already; the files are judged after it.
         values: put service point ids and odd values into the samples of findings; for a person's eyes only.
 
     Raises:
@@ -78,7 +104,8 @@ def check_files(
     """
     files = list(_in_order(_found(paths), question.order))
     kinds = [_kind_of(path, question.kind) for path in files]
-    checked = _Sequence(question, con, customers_come=any(kind in ("full", "customer") for kind in kinds))
+    customers_come = any(kind in ("full", "customer") for kind in kinds)
+    checked = _Sequence(question, con, before or Before({}), customers_come=customers_come)
     for path, kind in zip(files, kinds, strict=True):
         yield checked.check(path, kind, Collector(values=values))
 
@@ -96,17 +123,19 @@ def wrong_folder(state: str, folder: str, profile: OpowerProfile[Any]) -> str | 
 class _Sequence:
     """The check of one file after the other."""
 
-    def __init__(self, question: Question, con: duckdb.DuckDBPyConnection, *, customers_come: bool) -> None:
+    def __init__(
+        self, question: Question, con: duckdb.DuckDBPyConnection, before: Before, *, customers_come: bool
+    ) -> None:
         self._question = question
-        self._gap_level = Level.FILE if question.first_incremental else Level.WARNING
+        self._gap_level = question.gap_level
         self._interval = load_profile(question.interval_profile)
         self._billing = load_billing_profile(question.billing_profile)
         self._v2 = load_billing_v2_profile(question.billing_v2_profile)
         overlap_level = Level.ROW if self._v2.chain.overlap == "refuse" else Level.WARNING
         self._chains = Chains(con, gap_level=self._gap_level, overlap_level=overlap_level)
-        self._coverage = Coverage(con)
-        self._record = Record(con, gap_level=self._gap_level, customers_come=customers_come)
-        self._stamps: dict[str, str] = {}
+        self._coverage = before.coverage or Coverage(con)
+        self._record = before.record or Record(con, gap_level=self._gap_level, customers_come=customers_come)
+        self._stamps = dict(before.stamps)
         self._modes: dict[str, str] = {}
 
     def check(self, path: Path, kind: str, found: Collector) -> CheckReport:
@@ -184,6 +213,12 @@ def _kind_of(path: Path, kind: str | None) -> str:
             f"say it with --kind: {', '.join(KINDS)}",
         )
     return found[1]
+
+
+def party_and_stamp(name: str) -> tuple[str, str]:
+    """Return which of the partner's queues a file is in, and its stamp."""
+    path = Path(name)
+    return _party(path, _kind_of(path, None)), _stamp(path)
 
 
 def _stamp(path: Path) -> str:

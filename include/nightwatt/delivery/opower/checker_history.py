@@ -29,7 +29,7 @@ def put_on_record(
     con: duckdb.DuckDBPyConnection,
     profile: BillingProfile,
     indexes: Sequence[Path],
-    new_files: Sequence[Path],
+    new_files: Sequence[Path] | None,
 ) -> None:
     """Put what files sent before said on record, in the order of their arrival.
 
@@ -38,18 +38,20 @@ def put_on_record(
         con: the record's engine.
         profile: of the files.
         indexes: of the files sent before, in order of arrival.
-        new_files: packed files that will be judged.
+        new_files: packed files that will be judged, and of whose subjects alone the record is made; of all if None.
     """
-    if not indexes or not new_files:
+    if not indexes or (new_files is not None and not new_files):
         return
-    _note_subjects(con, profile, new_files)
+    if new_files is not None:
+        _note_subjects(con, profile, new_files)
     paths = text_list([str(p) for p in indexes])
     known = {str(r[0]) for r in con.execute(f"describe from read_parquet({paths}, union_by_name = true)").fetchall()}
     told: tuple[tuple[FileKind, str, str], ...] = (
         ("customer", "account_id", " or ".join(f"{n} in (select {n} from new_subject)" for n in _SUBJECTS)),
         ("usage", "date_to", "service_point_id in (select service_point_id from new_subject)"),
     )
-    for kind, telling, condition in told:
+    for kind, telling, of_subjects in told:
+        condition = "true" if new_files is None else of_subjects
         rows = BillingRows(profile, kind, record, Collector())
         cells = [f"coalesce({ident(n)}, '') as {ident(n)}" if n in known else f"'' as {ident(n)}" for n in rows.names]
         if telling in known:
