@@ -111,6 +111,8 @@ class OpowerIntervalDelivery(OpowerDelivery):
 class OpowerBillingDelivery(OpowerDelivery):
     """Billed usage to Opower, with the customers, accounts and service points it belongs to."""
 
+    queues: ClassVar[bool] = True
+
     kind: Literal["opower_billing"]
     mode: Literal["full", "two_files"] = Field(
         "two_files", description="one file with everything in every row, or customers first and usage second"

@@ -49,17 +49,21 @@ class SentFile:
     sending_id: int
     delivery: str
     file_name: str
-    delivered_at: datetime
+    delivered_at: datetime  # of a file that waits: since when
     rows: int
     content_sha256: str
     copy: Path
     index: Path
 
 
-def sent_files(settings: Settings, ledger: Ledger, delivery: str) -> list[SentFile]:
-    """Return the delivered files of a delivery that have an index or can get one, in order of arrival."""
+def sent_files(settings: Settings, ledger: Ledger, delivery: str, *, waiting: bool = False) -> list[SentFile]:
+    """Return the delivered files of a delivery that have an index or can get one, in order of arrival.
+
+    Args:
+        waiting: also those that wait in the outbox; they will arrive in this order.
+    """
     with ledger.read() as session:
-        delivered = sendings.delivered(session, delivery)
+        delivered = (sendings.arriving if waiting else sendings.delivered)(session, delivery)
     return [_sent_file(settings, row) for row in delivered if row.file_name.endswith(_PACKED) and not row.pruned_at]
 
 
@@ -70,18 +74,21 @@ def index_of(settings: Settings, row: Sending) -> Path:
     return place / f"{row.id:08d}-{row.content_sha256[:12]}.parquet"
 
 
-def ensure(settings: Settings, ledger: Ledger, delivery: str, only: Collection[int] | None = None) -> list[Path]:
+def ensure(
+    settings: Settings, ledger: Ledger, delivery: str, only: Collection[int] | None = None, *, waiting: bool = False
+) -> list[Path]:
     """Make the indexes that are missing and return all of them, in order of arrival.
 
     Args:
         only: numbers of sendings; those of all files otherwise.
+        waiting: also of files that wait in the outbox.
 
     Raises:
         TerminalError: `sent.copy_missing` or `sent.copy_changed`, an index is missing and cannot be made;
             `sent.rows_differ`, a file does not hold the rows the ledger says.
         TransientError: `sent.busy`, another process has been making indexes for an hour.
     """
-    files = [f for f in sent_files(settings, ledger, delivery) if only is None or f.sending_id in only]
+    files = [f for f in sent_files(settings, ledger, delivery, waiting=waiting) if only is None or f.sending_id in only]
     _make_missing(settings, delivery, files)
     return [f.index for f in files]
 
@@ -99,12 +106,11 @@ def _make_missing(settings: Settings, delivery: str, files: Sequence[SentFile]) 
 
 
 def _sent_file(settings: Settings, row: Sending) -> SentFile:
-    assert row.delivered_at is not None  # noqa: S101  (it is set with the state)
     return SentFile(
         row.id,
         row.delivery,
         row.file_name,
-        row.delivered_at,
+        row.delivered_at or row.intended_at,
         row.rows,
         row.content_sha256,
         outbox.folder_of(settings.outbox, row.delivery, row.business_date) / row.file_name,

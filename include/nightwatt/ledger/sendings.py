@@ -92,6 +92,12 @@ def delivered(session: Session, delivery: str) -> Sequence[Sending]:
     ).all()
 
 
+def arriving(session: Session, delivery: str) -> Sequence[Sending]:
+    """Return every data file of a delivery, in the order in which the partner got it or will get it."""
+    waiting = [row for row in unfinished(session, delivery) if row.role == SendingRole.DATA]
+    return [*delivered(session, delivery), *waiting]
+
+
 @dataclass(frozen=True)
 class SentNight:
     """What went out for one business date, all files together."""

@@ -76,12 +76,15 @@ class OpowerBillingMaker:
         return Made(files, window, dict(written.left_out), findings)
 
     def _sent(self) -> Sent:
-        """Return the archive of what the partner has. A sample makes no record, and is not judged against one."""
+        """Return the archive of what the partner has or will have got before these files.
+
+        A sample makes no record, and is not judged against one.
+        """
         task = self._task
         with task.ledger.read() as session:
-            delivered = [(row.id, row.phase) for row in sendings.delivered(session, task.name)]
+            delivered = [(row.id, row.phase) for row in sendings.arriving(session, task.name)]
         samples = {number for number, phase in delivered if phase == PhaseKind.SAMPLE}
-        index = partial(sent_index.ensure, task.settings, task.ledger, task.name)
+        index = partial(sent_index.ensure, task.settings, task.ledger, task.name, waiting=True)
         others = {number for number, _ in delivered} - samples
         if task.phase.kind is PhaseKind.SAMPLE:
             return Sent(samples=tuple(index(samples | others)))
