@@ -1,4 +1,5 @@
-"""One make-believe utility, told once by CC&B and once by SAP: the CRM gets the same customers from both.
+"""One make-believe utility, told once by CC&B and once by SAP: the CRM gets the same customers from both, and Opower
+the same bills.
 
 Both systems' extracts go through the same home in one night, so every mart holds each customer twice. A row of one
 system must equal the row of the other, apart from the external id's prefix and what only one of them knows.
@@ -6,14 +7,21 @@ system must equal the row of the other, apart from the external id's prefix and 
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.support.opower_receiver import Amount, Receiver
 
 from nightwatt import stages
+from nightwatt.contracts.catalog import PACKAGED
+from nightwatt.delivery.loopback import LoopbackServer
+from nightwatt.ledger.models import DeliveryState, Sending
 from nightwatt.settings import Settings
 from nightwatt.simulator import Utility, write_night
 from nightwatt.stages import Platform
@@ -99,18 +107,41 @@ MARTS = (
 @pytest.fixture(scope="module", params=[7, *(pytest.param(seed, marks=pytest.mark.long) for seed in (11, 23))])
 def both(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
     """A home that took in two nights of both systems and published them."""
-    settings = Settings(home=tmp_path_factory.mktemp("both"), systems=("ccb", "isu", "mdm"))
+    home = tmp_path_factory.mktemp("both")
+    settings = Settings(home=home, catalog=home / "catalog", systems=("ccb", "isu", "mdm"))
+    billing_catalog(home / "catalog")
     utility = Utility(customers=CUSTOMERS, seed=request.param, faults=False)
-    for n, night in enumerate(NIGHTS):
-        write_night(utility, night, settings.inbound, first_night=n == 0, systems=("ccb", "isu"))
-        at = datetime.combine(night, datetime.min.time(), UTC) + timedelta(hours=8)
-        with Platform.open("test", settings, clock=lambda now=at: now) as platform:
-            for feed in platform.catalog.feeds_of("billing"):
-                assert stages.expectation(platform, feed.feed, night).is_ready
-                stages.load(platform, feed.feed, night)
-            stages.build(platform, "billing", night)
-            stages.publish(platform, "billing", night)
-    yield settings
+    with LoopbackServer(home / "partner") as partner, pytest.MonkeyPatch.context() as patch:
+        for name, value in partner.environment("opower").items():
+            patch.setenv(name, value)
+        for n, night in enumerate(NIGHTS):
+            write_night(utility, night, settings.inbound, first_night=n == 0, systems=("ccb", "isu"))
+            run_night(settings, night)
+        yield settings
+
+
+def run_night(settings: Settings, night: date) -> None:
+    """Run one night's stages as the DAGs do, deliveries twice: the second time there is nothing to send."""
+    at = datetime.combine(night, datetime.min.time(), UTC) + timedelta(hours=8)
+    with Platform.open("test", settings, clock=lambda: at) as platform:
+        for feed in platform.catalog.feeds_of("billing"):
+            assert stages.expectation(platform, feed.feed, night).is_ready
+            stages.load(platform, feed.feed, night)
+        stages.build(platform, "billing", night)
+        stages.publish(platform, "billing", night)
+        for system in ("ccb", "isu"):
+            outcomes = [stages.deliver(platform, f"opower_billing_{system}", night).outcome for _ in range(2)]
+            assert outcomes == ["sent", "already"]
+
+
+def billing_catalog(folder: Path) -> None:
+    """Copy the catalog, with a delivery of billing files for each of the systems, told apart by the utility's code."""
+    shutil.copytree(PACKAGED, folder)
+    contract = (folder / "deliveries" / "opower_billing.yaml").read_text("utf-8")
+    for system in ("ccb", "isu"):
+        text = contract.replace("delivery: opower_billing", f"delivery: opower_billing_{system}")
+        text = text.replace("utility_code: nwu", f"utility_code: {system}") + f"system: {system.upper()}\n"
+        (folder / "deliveries" / f"opower_billing_{system}.yaml").write_text(text, "utf-8")
 
 
 def ask(settings: Settings, sql: str) -> list[tuple[Any, ...]]:
@@ -228,3 +259,84 @@ def test_every_row_and_dollar_of_both_is_accounted_for(both: Settings) -> None:
 )  # fmt: skip
 def test_the_utility_has_what_makes_it_hard(both: Settings, trait: str, sql: str) -> None:
     assert ask(both, sql), trait
+
+
+# ---- Opower's billing files ----------------------------------------------------------------------------------------
+
+
+def partner_after(settings: Settings, system: str) -> Receiver:
+    """Return the partner's state after every file of a system, in the order of arrival by the ledger."""
+    partner = Receiver()
+    with Platform.open("test", settings) as platform, platform.ledger.read() as session:
+        sent = session.query(Sending).filter_by(delivery=f"opower_billing_{system.lower()}").order_by(Sending.id).all()
+        assert {row.state for row in sent} == {DeliveryState.DELIVERED}
+        for row in sent:
+            partner.take(row.file_name, (settings.root / "partner" / row.remote_path.lstrip("/")).read_bytes())
+    return partner
+
+
+def billed(settings: Settings, system: str) -> dict[tuple[str, date, date], Amount | None]:
+    """Return what was billed to residential customers; nothing for periods whose bill was taken back."""
+    rows = ask(
+        settings,
+        "select f.service_point_id, f.period_start_date, f.boundary_date, f.usage_quantity, f.charge_amount_usd, "
+        "f.is_estimated, f.is_cancelled from fct_billed_usage f join dim_service_agreement a "
+        "using (service_agreement_key, service_point_id) "
+        f"where f.source_system = '{system}' and a.customer_class = 'residential'",
+    )
+    return {
+        (point, start, boundary): None if cancelled else Amount(usage, estimated, charge)
+        for point, start, boundary, usage, charge, estimated, cancelled in rows
+    }
+
+
+@pytest.mark.parametrize("system", ["CCB", "ISU"])
+def test_the_partner_has_every_bill_that_stands_as_it_stands(both: Settings, system: str) -> None:
+    partner, expected = partner_after(both, system), billed(both, system)
+    has = {
+        (point, period.start, period.end): amount
+        for point, periods in partner.periods.items()
+        for period, amount in periods.items()
+    }
+
+    assert (partner.rejected, partner.repeated) == ([], 0)
+    standing = {key: amount for key, amount in expected.items() if amount is not None}
+    assert {key: amount for key, amount in has.items() if key in standing} == standing
+    # What is there beside it was taken back after it had been sent.
+    assert {amount.value for key, amount in has.items() if key not in standing} <= {Decimal(0)}
+    assert set(has) <= set(expected)
+    assert len(standing) > 1000
+
+
+@pytest.mark.parametrize("system", ["CCB", "ISU"])
+def test_the_partner_knows_every_account_that_has_begun(both: Settings, system: str) -> None:
+    accounts = ask(
+        both,
+        "select service_agreement_id, service_point_id, active_date, inactive_date, billing_account_id, "
+        "service_house_number || ' ' || service_street_name from dim_service_agreement "
+        f"where source_system = '{system}' and customer_class = 'residential' and not is_cancelled "
+        f"and active_date <= date '{NIGHTS[-1]}'",
+    )
+
+    assert {
+        (account, point): (
+            row["active_date"],
+            row["inactive_date"],
+            row["customer_id"],
+            f"{row['service_house_number']} {row['service_street_name']}",
+        )
+        for (account, point), row in partner_after(both, system).accounts.items()
+    } == {
+        (account, point): (f"{active:%Y%m%d}", f"{ended:%Y%m%d}" if ended else "", customer, street)
+        for account, point, active, ended, customer, street in accounts
+    }
+
+
+def test_both_systems_files_say_the_same(both: Settings) -> None:
+    ccb, isu = partner_after(both, "CCB"), partner_after(both, "ISU")
+
+    assert ccb.periods == isu.periods
+    assert {key: row["active_date"] for key, row in ccb.accounts.items()} == {
+        key: row["active_date"] for key, row in isu.accounts.items()
+    }
+    assert [name.replace("ccb", "isu") for name in ccb.names] == isu.names

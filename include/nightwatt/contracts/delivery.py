@@ -118,6 +118,9 @@ class OpowerBillingDelivery(OpowerDelivery):
         "two_files", description="one file with everything in every row, or customers first and usage second"
     )
     commodity: Literal["electricity", "gas"] | None = None
+    system: Literal["CCB", "ISU"] | None = Field(
+        None, description="customer system it carries the agreements of; needed where two have the same utility's"
+    )
 
     @property
     def domain(self) -> Domain:

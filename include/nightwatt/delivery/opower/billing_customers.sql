@@ -7,6 +7,7 @@ agreements as (
         *,
         len($classes) = 0 or coalesce(list_contains($classes, customer_class), false) as is_of_class
     from dim_service_agreement
+    where $system is null or source_system = $system
 ),
 
 -- the choice depends on seed and id alone, so every kind of file names the same accounts

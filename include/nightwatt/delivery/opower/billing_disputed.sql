@@ -1,5 +1,5 @@
 -- Periods of the service points that must be looked at as a whole: on record, to be said, and on record without
--- standing any more (taken back, or gone from the billing system).
+-- standing any more: their bill was taken back (gone), or the billing system does not know them at this point (lost).
 with
 
 standing as (
@@ -11,10 +11,22 @@ standing as (
     where not is_cancelled
 ),
 
+cancelled as (
+    select distinct
+        service_point_id,
+        start_date,
+        boundary_date
+    from billing_period
+    where is_cancelled
+),
+
 gone as (
-    select sent_usage.*
+    select
+        sent_usage.*,
+        if(cancelled.service_point_id is null, 'lost', 'gone') as part
     from sent_usage
     anti join standing using (service_point_id, start_date, boundary_date)
+    left join cancelled using (service_point_id, start_date, boundary_date)
     where
         sent_usage.service_point_id in (select service_point_id from billing_period)
         and coalesce(sent_usage.boundary_date - 1 >= $first_day, true)
@@ -47,7 +59,7 @@ final as (
     union all
     select
         service_point_id,
-        'gone' as part,
+        part,
         start_date,
         boundary_date
     from gone

@@ -184,6 +184,7 @@ def _find_customers(con: duckdb.DuckDBPyConnection, job: _Job) -> None:
     bound = {
         "classes": list(job.delivery.customer_classes),
         "commodity": job.delivery.commodity,
+        "system": job.delivery.system,
         "is_sample": window.sample is not None,
         "seed": str(window.sample.seed if window.sample else 0),
         "size": window.sample.size if window.sample else 0,
@@ -238,14 +239,18 @@ def _settle(con: duckdb.DuckDBPyConnection, profile: BillingProfile) -> int:
 
 def _words(rows: Sequence[Mapping[str, Any]], profile: BillingProfile) -> Iterator[tuple[str, date, date, Word]]:
     for point, of_point in groupby(rows, key=lambda row: str(row["service_point_id"])):
-        parts: dict[str, list[Period]] = {"on_record": [], "standing": [], "gone": []}
+        parts: dict[str, list[Period]] = {"on_record": [], "standing": [], "gone": [], "lost": []}
         for row in of_point:
             parts[row["part"]].append(Period(row["boundary_date"], row["start_date"]))
-        settled = settle(parts["on_record"], parts["standing"], parts["gone"])
-        taken_back: Word = "taken_back" if profile.cancelled == "zero" else "held"
-        for word, periods in (("said", settled.said), (taken_back, settled.taken_back), ("held", settled.held)):
-            for period in periods:
-                yield point, period.start, period.boundary, word  # type: ignore[misc]
+        settled = settle(parts["on_record"], parts["standing"], parts["gone"] + parts["lost"])
+        # what nobody took back may only be billed at another point now: nothing would be a guess
+        is_taken = profile.cancelled == "zero"
+        words: dict[Period, Word] = {period: "said" for period in settled.said}
+        words |= {period: "held" for period in settled.held}
+        for period in settled.taken_back:
+            words[period] = "taken_back" if is_taken and period not in parts["lost"] else "held"
+        for period, word in words.items():
+            yield point, period.start, period.boundary, word
 
 
 def _find_lines(con: duckdb.DuckDBPyConnection, job: _Job) -> None:
