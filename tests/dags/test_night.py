@@ -193,7 +193,7 @@ def test_a_sample_and_a_history_are_chosen_from_what_the_night_published(
         ).fetchall()
 
         def points(classes: tuple[str, ...], sample: Sample | None) -> set[str]:
-            where = Population(classes, is_history=True, day=NIGHT, sample=sample).condition(con)
+            where = Population(classes, is_history=True, day=NIGHT, sample=sample).look_up(con).condition
             rows = con.execute(f"select distinct service_point_id from fct_interval_reads where {where}").fetchall()
             return {point for (point,) in rows}
 

@@ -143,16 +143,65 @@ def test_a_history_of_classes_of_customers_and_a_sample_of_them(world: World, tm
     assert world.points_of(1) == {"SP1"}
 
 
-def test_a_population_is_its_classes_of_customers(world: World, tmp_path: Path) -> None:
+def business(world: World, tmp_path: Path) -> None:
+    """Let the population be businesses: SP2 for good, SP3 from the second day on."""
     world.agree("SP1", "A1")
     world.agree("SP2", "A2", "small_business")
-    world.agree("SP3", "A3", until=date(2026, 2, 1))
-    world.agree("SP3", "A4", "small_business")
-    three_days(world)
+    world.agree("SP3", "A3", until=date(2026, 3, 2))
+    world.agree("SP3", "A4", "small_business", since=date(2026, 3, 2))
     write_contract(tmp_path / "catalog", customer_classes=["small_business"], population="nonres")
+
+
+def test_a_population_is_the_days_of_its_classes_of_customers(world: World, tmp_path: Path) -> None:
+    business(world, tmp_path)
+    three_days(world)
     world.says("incremental")
 
-    assert world.points_of(0) == {"SP2", "SP3"}
+    days = ["20260301", "20260302", "20260303"]
+    assert [(point, day) for point, day, _ in world.rows_of(0)] == [
+        *(("SP2", day) for day in days), ("SP3", "20260302"), ("SP3", "20260303")
+    ]  # fmt: skip
+
+
+def test_who_was_entered_late_gets_the_days_since_the_agreement_began_and_once(world: World, tmp_path: Path) -> None:
+    business(world, tmp_path)
+    three_days(world)
+    world.says("full")
+    world.agree("SP4", "A5", "small_business", since=date(2026, 3, 2))  # nobody knew of any agreement there
+    world.agree("SP1", "A6", "small_business", since=date(2026, 3, 3))  # a home until then
+    world.agree("SP2", "A7", "small_business", since=date(2026, 3, 2))  # a business before, and sent as one
+    world.load(date(2026, 3, 4), *POINTS)
+    world.says("incremental")
+    world.load(date(2026, 3, 5), "SP4")
+    world.load(date(2026, 3, 2), "SP1", value="5")  # a late correction is the home's, not the business's
+    world.says("incremental")
+
+    assert [(point, day) for point, day, _ in world.rows_of(1)] == [
+        ("SP1", "20260303"), ("SP1", "20260304"), ("SP2", "20260304"), ("SP3", "20260304"),
+        ("SP4", "20260302"), ("SP4", "20260303"), ("SP4", "20260304"),
+    ]  # fmt: skip
+    assert [(point, day) for point, day, _ in world.rows_of(2)] == [("SP4", "20260305")]
+
+
+def test_an_agreement_published_after_the_file_it_was_loaded_before_is_not_forgotten(
+    world: World, tmp_path: Path
+) -> None:
+    business(world, tmp_path)
+    three_days(world)
+    world.agree("SP4", "A5", "small_business", since=date(2026, 3, 2))
+    hidden = world.con.execute(
+        "delete from dim_service_agreement where billing_account_id = 'A5' returning *"
+    ).fetchall()
+    world.load(date(2026, 3, 4), *POINTS)
+    world.con.execute("update publication set through_sequence = 7 where domain = 'billing'")
+    world.says("full")
+    world.con.execute("insert into dim_service_agreement values (?, ?, ?, ?, ?, ?, ?, ?)", list(hidden[0]))
+    world.load(date(2026, 3, 5), "SP4")
+    world.says("incremental")
+
+    assert [(point, day) for point, day, _ in world.rows_of(1)] == [
+        ("SP4", day) for day in ("20260302", "20260303", "20260304", "20260305")
+    ]
 
 
 def test_a_population_cannot_be_told_without_agreements(world: World) -> None:
@@ -200,7 +249,7 @@ def test_the_state_follows_what_was_sent_and_decided(world: World) -> None:
         ("approved", "/uploads"),
     ]
     assert "the next incremental takes everything there is" in seen[1]
-    assert "takes what was loaded after 3" in seen[2]
+    assert "takes what was loaded after 7" in seen[2]
     assert "approved by" in seen[-1]
     assert "mail of 11 March" in seen[-1]
 

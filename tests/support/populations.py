@@ -60,14 +60,28 @@ class World:
         at = datetime(self.night.year, self.night.month, self.night.day, 9, tzinfo=UTC)
         self.con.execute("create or replace table publication (domain text, sequence int, through_sequence int, "
                          "published_at timestamptz)")  # fmt: skip
-        self.con.execute("insert into publication values ('usage', ?, ?, ?)", [self.sequence * 2, self.sequence, at])
+        for domain in ("usage", "billing"):
+            self.con.execute(
+                "insert into publication values (?, ?, ?, ?)", [domain, self.sequence * 2, self.sequence, at]
+            )
 
-    def agree(self, point: str, account: str, customer_class: str = "residential", until: date | None = None) -> None:
-        """Let a point serve an account, from before all reads."""
+    def agree(
+        self,
+        point: str,
+        account: str,
+        customer_class: str = "residential",
+        *,
+        since: date = date(2020, 1, 1),
+        until: date | None = None,
+    ) -> None:
+        """Let a point serve an account; the agreement comes with a load of its own."""
+        self.sequence += 1
+        key = f"{point}-{account}"
         self.con.execute(
-            "insert into dim_service_agreement values (?, ?, ?, ?, date '2020-01-01', ?, false)",
-            [account, f"SA-{point}-{account}", point, customer_class, until],
+            "insert into dim_service_agreement values (?, ?, ?, ?, ?, ?, ?, false)",
+            [key, account, f"SA-{key}", point, customer_class, since, until],
         )
+        self.con.execute("insert into hist_service_agreement values (?, ?)", [key, self.sequence])
 
     def call(self, *arguments: str, answer: str | None = None) -> Result:
         """Run a command of the group and return what came of it."""
@@ -135,10 +149,13 @@ def population_world(folder: Path, keys: Path, patch: pytest.MonkeyPatch) -> Ite
     try:
         with published([]) as con:
             con.execute(
-                "create table dim_service_agreement (billing_account_id text, service_agreement_id text, "
+                "create table dim_service_agreement (service_agreement_key text, billing_account_id text, "
+                "service_agreement_id text, "
                 "service_point_id text, customer_class text, active_date date, inactive_date date, "
                 "is_cancelled boolean)"
             )
+
+            con.execute("create table hist_service_agreement (service_agreement_key text, through_sequence int)")
 
             @contextmanager
             def opened(_settings: object) -> Iterator[duckdb.DuckDBPyConnection]:

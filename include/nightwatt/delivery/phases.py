@@ -65,11 +65,24 @@ class Window:
             newer = f"{load} > {self.since_sequence}"
             cut = self.earlier_cut
             parts.append(newer if cut is None else f"({newer} or {day} > date '{cut.isoformat()}')")
+        return " and ".join([*parts, *self._days(day)])
+
+    def earlier(self, load: str, day: str) -> str | None:
+        """Return the condition on rows of these days that the file before took; None where there was none."""
+        if self.since_sequence is None:
+            return None
+        parts = [f"{load} <= {min(self.since_sequence, self.through_sequence)}"]
+        if self.earlier_cut is not None:
+            parts.append(f"{day} <= date '{self.earlier_cut.isoformat()}'")
+        return " and ".join([*parts, *self._days(day)])
+
+    def _days(self, day: str) -> list[str]:
+        parts = []
         if self.first_day is not None:
             parts.append(f"{day} >= date '{self.first_day.isoformat()}'")
         if self.last_day is not None:
             parts.append(f"{day} <= date '{self.last_day.isoformat()}'")
-        return " and ".join(parts)
+        return parts
 
 
 def window_of(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 
 import duckdb
@@ -173,6 +173,21 @@ def test_the_condition_in_sql_is_the_rule(window: Window) -> None:
     taken = _CON.execute(f"select load, day from grid where {window.condition('load', 'day')}").fetchall()
 
     assert sorted(taken) == [row for row in grid if takes(window, *row)]
+
+
+@given(windows)
+def test_what_the_file_before_took_is_the_rest_of_the_days(window: Window) -> None:
+    earlier = window.earlier("load", "day")
+    if earlier is None:
+        assert window.since_sequence is None
+        return
+    days = replace(window, since_sequence=None)
+    taken, before, all_of_it = (
+        set(_CON.execute(f"select load, day from grid where {condition}").fetchall())
+        for condition in (window.condition("load", "day"), earlier, days.condition("load", "day"))
+    )
+
+    assert (taken | before, taken & before) == (all_of_it, set())
 
 
 _CON = duckdb.connect(":memory:")

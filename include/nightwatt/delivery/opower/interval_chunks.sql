@@ -6,7 +6,7 @@ per_service_point as (
     select
         service_point_id,
         count(*) as reads
-    from fct_interval_reads
+    from {reads}
     where
         commodity = $commodity
         and interval_min = $length_min

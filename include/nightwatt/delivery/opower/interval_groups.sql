@@ -11,7 +11,7 @@ select
     max(interval_start_at) as last_start_at,
     min(read_date) as first_read_date,
     max(read_date) as last_read_date
-from fct_interval_reads
+from {reads}
 where
     commodity = $commodity
     and interval_min = $length_min

@@ -12,7 +12,7 @@ selected as (
         {quality} as quality,
         {channel} as channel,
         {length} as length
-    from fct_interval_reads
+    from {reads}
     where
         commodity = $commodity
         and interval_min = $length_min

@@ -20,6 +20,7 @@ from nightwatt.contracts.delivery import OpowerIntervalDelivery
 from nightwatt.delivery.opower import interval_sql as sql
 from nightwatt.delivery.opower.names import file_name
 from nightwatt.delivery.opower.packing import MEGABYTE, Form, WrittenFile, lines, pack
+from nightwatt.delivery.opower.population import Members
 from nightwatt.delivery.opower.profile import Column, IntervalProfile
 from nightwatt.delivery.phases import Window
 from nightwatt.duck import text
@@ -37,11 +38,24 @@ class Selection:
     length_min: int
     window: Window
     feeds: tuple[str, ...] = ()  # only reads these feeds brought; those of all feeds otherwise
-    population: str = "true"  # SQL condition on the service point
+    members: Members = field(default_factory=Members)
+
+    def reads(self) -> str:
+        """Return the SQL relation of reads that the window holds, or that came into the population since the last file.
+
+        The latter apart, so that the rest is still found by the loads of a row group alone.
+        """
+        columns = ("load_sequence", "read_date")
+        of_window = f"select * from fct_interval_reads where {self.window.condition(*columns)}"
+        earlier = self.window.earlier(*columns)
+        if self.members.joined is None or earlier is None:
+            return f"({of_window}) as fct_interval_reads"
+        joined = f"select * from fct_interval_reads where {earlier} and {self.members.joined}"
+        return f"({of_window} union all {joined}) as fct_interval_reads"
 
     def wanted(self) -> str:
-        """Return the SQL condition on load, day and service point of a read, and on the feed it came with."""
-        parts = [self.window.condition("load_sequence", "read_date"), self.population]
+        """Return the SQL condition on service point and day of a read, and on the feed it came with."""
+        parts = [self.members.condition]
         if self.feeds:
             names = ", ".join(text(name) for name in self.feeds)
             parts.append(f"receipt_id in (select receipt_id from ops_receipts where feed in ({names}))")
@@ -160,14 +174,14 @@ def _off_grid(con: duckdb.DuckDBPyConnection, profile: IntervalProfile, selectio
     """Return the SQL condition for reads beside the grid; the zones are looked up only where they matter."""
     zones: dict[str, list[sql.Period]] = {}
     if sql.EVERY_ZONES_GRID_MIN % selection.length_min:
-        statement = sql.template("interval_zones.sql", wanted=selection.wanted())
+        statement = sql.template("interval_zones.sql", reads=selection.reads(), wanted=selection.wanted())
         found = con.execute(statement, selection.parameters()).fetchall()
         zones = {zone: sql.periods(zone, first, last) for zone, first, last in found}
     return sql.off_grid_sql(zones, selection.length_min, profile.time.clock_change)
 
 
 def _groups(con: duckdb.DuckDBPyConnection, verdict: str, selection: Selection) -> list[_Group]:
-    statement = sql.template("interval_groups.sql", verdict=verdict, wanted=selection.wanted())
+    statement = sql.template("interval_groups.sql", verdict=verdict, reads=selection.reads(), wanted=selection.wanted())
     return [_Group(*row) for row in con.execute(statement, selection.parameters()).fetchall()]
 
 
@@ -265,7 +279,10 @@ def _write(con: duckdb.DuckDBPyConnection, job: _Job, folder: Path, stamp: datet
 def _chunks(con: duckdb.DuckDBPyConnection, job: _Job, limit: int) -> list[_Chunk]:
     """Cut the service points into ranges, an eighth of the size limit at most, so that files fill up."""
     statement = sql.template(
-        "interval_chunks.sql", is_sent=_is_sent(job.profile, job.verdict), wanted=job.selection.wanted()
+        "interval_chunks.sql",
+        is_sent=_is_sent(job.profile, job.verdict),
+        reads=job.selection.reads(),
+        wanted=job.selection.wanted(),
     )
     chunk_reads = max(1, min(CHUNK_READS, limit // (8 * _OTHER_BYTES)))
     bound = job.parameters() | {"chunk_reads": chunk_reads, "other_bytes": _OTHER_BYTES}
@@ -290,6 +307,7 @@ def _rows_statement(job: _Job, clean: bool) -> str:
     return sql.template(
         "interval_rows.sql",
         is_sent=_is_sent(profile, job.verdict),
+        reads=job.selection.reads(),
         wanted=job.selection.wanted(),
         length=sql.length_sql(zones, job.selection.length_min),
         offset_seconds=sql.offset_case(zones, "end_at", None, convention),

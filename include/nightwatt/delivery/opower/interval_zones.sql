@@ -3,7 +3,7 @@ select
     zone,
     min(interval_start_at) as first_start_at,
     max(interval_start_at) as last_start_at
-from fct_interval_reads
+from {reads}
 where
     commodity = $commodity
     and interval_min = $length_min

@@ -25,7 +25,7 @@ from nightwatt.delivery.opower.interval_writer import Selection, Written, write_
 from nightwatt.delivery.opower.manifest import announced
 from nightwatt.delivery.opower.packing import WrittenFile
 from nightwatt.delivery.opower.phased import Phased
-from nightwatt.delivery.opower.population import Population
+from nightwatt.delivery.opower.population import Population, agreements_through
 from nightwatt.delivery.opower.profile import load_profile
 from nightwatt.delivery.opower.sent_coverage import SentCoverage
 from nightwatt.delivery.parcels import Made, Outgoing, Task
@@ -61,15 +61,19 @@ class OpowerMaker:
             is_history=self._task.phase.kind is not PhaseKind.INCREMENTAL,
             day=self._task.business_date,
             sample=window.sample,
+            agreements_since=_agreements_known(last),
         )
-        selection = Selection(delivery.commodity, delivery.length_min, window, delivery.feeds, whose.condition(con))
+        selection = Selection(delivery.commodity, delivery.length_min, window, delivery.feeds, whose.look_up(con))
+        known = agreements_through(con) if delivery.customer_classes else None
         newest = self._task.newest_sent()
         written = write_interval_files(
             con, delivery, self._profile, selection, self._task.folder, self._task.first_stamp()
         )
         reports = self._check(written, stamp_of(newest.file_name) if newest else None)
         files = tuple(
-            Outgoing(file.path, report.rows, file.size_bytes, file.sha256, _totals(report, written, first=number == 0))
+            Outgoing(
+                file.path, report.rows, file.size_bytes, file.sha256, _totals(report, written, known, first=number == 0)
+            )
             for number, (file, report) in enumerate(zip(written.files, reports, strict=True))
         )
         findings = tuple(self._findings(written, reports)) if files else ()
@@ -140,7 +144,7 @@ class OpowerMaker:
             )
 
 
-def _totals(report: CheckReport, written: Written, *, first: bool) -> dict[str, object]:
+def _totals(report: CheckReport, written: Written, agreements: int | None, *, first: bool) -> dict[str, object]:
     return {
         "sums": {key: str(value) for key, value in report.sums.items()},
         "service_points": report.service_points,
@@ -150,7 +154,16 @@ def _totals(report: CheckReport, written: Written, *, first: bool) -> dict[str, 
         "warnings": report.codes,
         "left_out": dict(written.left_out) if first else {},
         "estimate_defaulted": written.estimate_defaulted if first else 0,
+        "agreements_through": agreements,
     }
+
+
+def _agreements_known(last: Sending | None) -> int | None:
+    """Return the newest load of agreements that the last file knew."""
+    if last is None:
+        return None
+    known = (last.totals or {}).get("agreements_through")
+    return int(known) if known is not None else last.through_sequence
 
 
 def _iso(instant: datetime | None) -> str | None:

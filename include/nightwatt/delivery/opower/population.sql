@@ -1,4 +1,5 @@
--- Every service point with an agreement: whether its reads are in, by whom it serves or served last, and from which day.
+-- Every service point with an agreement: whether all its days are of the classes asked for, whether its account is one of
+-- the sample, and since when it serves nobody.
 with
 
 agreements as (
@@ -25,7 +26,9 @@ sampled as (
 ),
 
 newest as (
-    select *
+    select
+        *,
+        bool_and(is_of_class) over (partition by service_point_id) as are_of_class
     from agreements
     qualify row_number() over (
         partition by service_point_id
@@ -36,13 +39,9 @@ newest as (
 final as (
     select
         service_point_id,
-        case
-            when $is_sample
-                then is_of_class
-                    and is_active
-                    and coalesce(billing_account_id in (select billing_account_id from sampled), false)
-            else is_of_class
-        end as is_in,
+        are_of_class,
+        is_active
+        and coalesce(billing_account_id in (select billing_account_id from sampled), false) as is_chosen,
         case when not is_active then inactive_date end as vacant_since
     from newest
 )
