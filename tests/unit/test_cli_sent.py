@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 from collections.abc import Iterator
@@ -14,6 +15,8 @@ from tests.support.sent import Archive
 from typer.testing import CliRunner
 
 from nightwatt.cli.app import app
+from nightwatt.ledger import populations, sendings
+from nightwatt.ledger.models import Decision
 
 DELIVERY = "opower_interval_electric"
 
@@ -97,3 +100,61 @@ def test_sendings_of_two_deliveries_or_not_sent_are_not_compared(archive: Archiv
     assert "one is of opower_interval_electric" in " ".join(result.stderr.replace("│", " ").split())
     unknown = run(archive, "diff", first, "nothing.gz")
     assert unknown.exit_code != 0
+
+
+def test_a_receipt_says_all_the_ledger_knows(archive: Archive) -> None:
+    number = archive.send("interval60", [interval_row("SP1", hour(6))], delivery=DELIVERY, phase="full", attempts=2)
+    name = name_of("interval60", "20260301060000")
+    with archive.ledger.write() as session:
+        row = sendings.get(session, number)
+        approval = populations.decide(session, row, Decision.APPROVED, by="Ada", at=row.intended_at)
+        row.approval_id = approval.id
+
+    told = json.loads(run(archive, "show", name, "--json").stdout)
+
+    copy = archive.settings.outbox / DELIVERY / "2026-03-01" / name
+    assert told == {
+        "sending": number,
+        "delivery": DELIVERY,
+        "business_date": "2026-03-01",
+        "file": name,
+        "role": "data",
+        "phase": "full",
+        "rows": 1,
+        "bytes": copy.stat().st_size,
+        "sha256": hashlib.sha256(copy.read_bytes()).hexdigest(),
+        "publication": 1,
+        "loads": "the first one, through 1",
+        "days": None,
+        "state": "delivered",
+        "to": f"/shared_files/{name}",
+        "intended_at": "2026-03-01T06:00:00Z",
+        "upload_began_at": None,
+        "last_step_at": None,
+        "delivered_at": "2026-03-01T06:00:00Z",
+        "attempts": 2,
+        "approved_by": "Ada, 2026-03-01T06:00:00Z",
+        "answer": None,
+        "copy": str(copy),
+        "message": None,
+    }
+    printed = run(archive, "show", number).stdout
+    assert f"sha256           {told['sha256']}\n" in printed
+    assert "answer" not in printed
+
+
+def test_pruning_lists_first_and_removes_what_the_contract_no_longer_keeps(archive: Archive) -> None:
+    old = archive.send("interval60", [interval_row("SP1", hour(6))], -365 * 9, delivery=DELIVERY)
+    kept = archive.send("interval60", [interval_row("SP1", hour(6))], delivery=DELIVERY)
+    copies = archive.settings.outbox / DELIVERY
+
+    told = run(archive, "prune", "--delivery", DELIVERY, "--dry-run")
+    assert (told.exit_code, len(list(copies.rglob("*.gz")))) == (0, 2)
+    assert " would go, " in told.stdout
+    done = run(archive, "prune")
+
+    assert "1 file(s) of before " in done.stdout
+    assert [path.parent.name for path in copies.rglob("*.gz")] == ["2026-03-01"]
+    assert json.loads(run(archive, "show", old, "--json").stdout)["copy"].startswith("pruned at ")
+    refused = run(archive, "diff", old, kept)
+    assert (refused.exit_code, "our copy was pruned on" in " ".join(refused.stderr.split())) == (2, True)

@@ -61,6 +61,29 @@ def _answer(answer: Answer | None) -> str:
 
 
 @app.command()
+def show(
+    ctx: typer.Context,
+    sending: Annotated[str, typer.Argument(help="A sending's number, or a file's name.")],
+    as_json: Annotated[bool, typer.Option("--json", help="Write one JSON object.")] = False,
+) -> None:
+    """Show a file's receipt: name, hash, rows, bytes, phase, when, where to, and who approved."""
+    from nightwatt.delivery.receipts import receipt_of
+    from nightwatt.ledger import sendings
+
+    context: Context = ctx.obj
+    with context.platform() as platform:
+        with platform.ledger.read() as session:
+            row = sendings.named(session, sending)
+        facts = receipt_of(platform.settings, platform.ledger, row)
+    if as_json:
+        sys.stdout.write(json.dumps(facts, ensure_ascii=False) + "\n")
+        return
+    for name, value in facts.items():
+        if value is not None:
+            console.print(f"{name.replace('_', ' '):<16} {value}", markup=False, soft_wrap=True)
+
+
+@app.command()
 def settle(
     ctx: typer.Context,
     sending: int,
@@ -194,6 +217,8 @@ def _two(platform: Platform, first: str, second: str) -> tuple[Delivery, tuple[i
     for row in rows:
         if row.delivered_at is None:
             raise typer.BadParameter(f"{row.file_name} is {row.state}: it has not been sent")
+        if row.pruned_at is not None:
+            raise typer.BadParameter(f"{row.file_name}: our copy was pruned on {row.pruned_at:%Y-%m-%d}")
     return platform.catalog.delivery(rows[0].delivery), (rows[0].id, rows[1].id)
 
 
