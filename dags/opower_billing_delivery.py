@@ -7,7 +7,7 @@ from airflow.sdk import DAG, AssetOrTimeSchedule
 from nightwatt.contracts.catalog import load_catalog
 from nightwatt.settings import Settings
 from nightwatt_airflow.defaults import dag_defaults, nightly, task_defaults
-from nightwatt_airflow.stage_tasks import PUBLISHED, check_published, deliver_file
+from nightwatt_airflow.stage_tasks import PUBLISHED, check_published, deliver_file, watch_sendings
 from nightwatt_airflow.tags import Tag
 
 DOCS = """
@@ -24,6 +24,9 @@ finds the files delivered does nothing.
 
 **Outputs.** Files in the partner's folder, customers before usage, and a delivery receipt each with its SHA-256.
 Corrections the partner takes in no form are held: finding `billing.not_expressible`.
+
+**Watch.** Each run also looks whether a file is missing or unusually small (`nightwatt opower watch`), and writes
+what is news into the ledger.
 
 **Deadline.** By the deadline of the delivery contract, on the local wall clock of the business date. A run
 that finds nothing to send after that time fails.
@@ -50,6 +53,7 @@ if deliveries:
         default_args=task_defaults(owner="partner-data"),
         **dag_defaults(owes={d.delivery: d.deadline for d in deliveries}),
     ):
+        watch_sendings()  # of the runs before; on its own, so that it hides no failure and no failure keeps it back
         for contract in deliveries:
             name = contract.delivery
             ready = check_published.override(task_id=f"check_billing_for_{name}")("billing", name)

@@ -19,6 +19,7 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal, InvalidOperation
+from functools import cache
 from itertools import pairwise
 
 _NAME = re.compile(
@@ -151,9 +152,8 @@ class Receiver:
         if not row["service_point_id"]:
             return "no service point"
         local = f"{row['date']} {row['time']} {row['UTC_offset']}"
-        try:
-            end = datetime.strptime(local, "%Y%m%d %H%M %z")
-        except ValueError:
+        end = _instant(local)
+        if end is None:
             return f"no instant: {local}"
         if (end.hour * 60 + end.minute) % minutes:
             return f"{local} is not on the grid of {minutes} minutes"
@@ -240,6 +240,14 @@ def _amount(row: dict[str, str]) -> Amount | str:
         return Amount(Decimal(row["usage_value"]), flag != "A", Decimal(charge) if charge else None)
     except InvalidOperation:
         return f"no charge: {charge!r}"
+
+
+@cache
+def _instant(local: str) -> datetime | None:
+    try:
+        return datetime.strptime(local, "%Y%m%d %H%M %z")
+    except ValueError:
+        return None
 
 
 def _date(text: str) -> date:
