@@ -6,6 +6,7 @@ again, and the next call must end the matter without anybody's help, having sent
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -94,6 +95,24 @@ def test_it_is_told_clearly_and_ends_well_without_help(errands: Errand, name: st
     assert errands.row(sending).state == DeliveryState.DELIVERED
     if rename:
         assert bad.opened | good.opened <= {f".{errands.name()}.part"}  # it never grew under its final name
+
+
+def test_a_server_that_answers_the_call_and_then_says_nothing_is_given_up(errands: Errand) -> None:
+    sending = errands.intend()
+    with errands.partner(partners.Counting):  # so that its key is known
+        errands.timeout_s = 0.5
+    with socket.create_server(("127.0.0.1", 0)) as silent, pytest.raises(TransientError) as caught:
+        errands.carry(Listener(silent.getsockname()[1]))
+
+    assert (caught.value.code, "connecting" in caught.value.message) == ("delivery.unreachable", True)
+    assert errands.row(sending).state == DeliveryState.INTENT
+
+
+@dataclass(frozen=True)
+class Listener:
+    """Where something listens."""
+
+    port: int
 
 
 @pytest.mark.parametrize("step", STEPS_IN_PLACE[1:])

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import Result
-from tests.support.opower_files import account_row, month, name_of, text_of, usage_row
+from tests.support.opower_files import account_row, month, name_of, segment_row, text_of, usage_row
 from typer.testing import CliRunner
 
 from nightwatt.cli.app import app
@@ -213,3 +213,18 @@ class _Tags(HTMLParser):
 
     def handle_endtag(self, tag: str) -> None:
         assert self.open.pop() == tag
+
+
+def test_billing_v2_files_are_checked_by_their_names_or_by_what_is_said(tmp_path: Path) -> None:
+    rows = [segment_row("SA-1", month(0), month(1)), segment_row("SA-1", month(2), month(3))]
+    text = text_of("billing_billsegment", rows)
+
+    named = run(tmp_path, put(tmp_path, text, name_of("billing_billsegment")))
+    told = run(tmp_path, put(tmp_path, text, "segments.gz"), "--kind", "billing_billsegment")
+
+    assert (named.exit_code, told.exit_code) == (0, 1)
+    for result in (named, told):
+        assert "GAP [W, warning] x1: time missing between two reads or segments" in result.output
+        assert "SA-1: 2024-02-01T05:00:00Z to 2024-03-01T05:00:00Z" in result.output
+    assert "accepted, with 1 warning(s)" in named.output
+    assert "REJECTED: NAME_PATTERN" in told.output
