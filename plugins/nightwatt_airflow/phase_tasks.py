@@ -35,6 +35,9 @@ where the partner loads within minutes. No answer is a no.
 | sha256 | `{{{{ f['sha256'] }}}}` |
 | lies at | `{{{{ f['remote_path'] }}}}` since {{{{ f['delivered_at'] }}}} |
 | business date | {{{{ f['business_date'] }}}} |
+{{% for other in f['beside'] -%}}
+| with it | `{{{{ other['file_name'] }}}}`: {{{{ '{{:,}}'.format(other['rows']) }}}} rows, `{{{{ other['sha256'] }}}}` |
+{{% endfor %}}
 """
 
 

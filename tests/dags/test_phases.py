@@ -159,6 +159,25 @@ def test_a_yes_through_the_api_is_written_down_and_a_viewer_cannot_give_it(
     assert world.folders[-1] == ("incremental", "/uploads")
 
 
+def test_the_question_shows_every_file_of_a_set(airflow: None) -> None:
+    from jinja2 import Template
+
+    from nightwatt_airflow.phase_tasks import BODY, SUBJECT
+
+    class Asked:
+        def xcom_pull(self, task_ids: str) -> dict[str, Any]:
+            assert task_ids == "find_review_file"
+            beside = [{"file_name": f"{n}.gz", "rows": 1000 * n, "sha256": str(n) * 64} for n in (1, 2)]
+            return {"delivery": "billing", "rows": 12345, "size_bytes": 99, "beside": beside}
+
+    table = [line for line in Template(BODY).render(ti=Asked()).splitlines() if line.startswith("|")]
+
+    assert Template(SUBJECT).render(ti=Asked()) == "May billing go to production?"
+    assert table[3] == "| rows | 12,345 |"
+    assert table[-2:] == [f"| with it | `{n}.gz`: {n},000 rows, `{str(n) * 64}` |" for n in (1, 2)]
+    assert "|\n\n|" not in Template(BODY).render(ti=Asked())  # an empty line would end the table
+
+
 def test_no_answer_in_a_week_is_a_no(world: World) -> None:
     to_review(world)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+import shutil
 from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, date, datetime
@@ -26,6 +27,7 @@ from nightwatt.delivery.deliver import PublicationFacts, deliver
 from nightwatt.delivery.phases import Phase, PhaseKind
 from nightwatt.errors import TerminalError
 from nightwatt.ledger import sendings
+from nightwatt.ledger.models import Sending
 
 
 @pytest.fixture(scope="module")
@@ -311,6 +313,26 @@ def test_a_file_changed_after_it_was_sent_cannot_be_approved(world: World) -> No
     assert caught.value.code == "approval.file_changed"
     assert world.refuses("approve").code == "approval.file_changed"
     assert world.decisions == []
+
+
+def test_a_set_of_files_is_shown_and_looked_at_whole(world: World) -> None:
+    to_review(world)
+    with world.platform() as platform:
+        with platform.ledger.write() as session:  # as where a file was split, or customers go before their usage
+            first = sendings.get(session, world.sent[1].id)
+            facts = {c.name: getattr(first, c.name) for c in Sending.__table__.columns if c.name != "id"}
+            session.add(Sending(**facts | {"file_name": "second.gz", "rows": 3}))
+        folder = approval.path_of(platform.settings, first).parent
+        shutil.copy(folder / first.file_name, folder / "second.gz")
+        shown = stages.review_file(platform, NAME)
+        (folder / first.file_name).write_bytes(b"other")
+        with pytest.raises(TerminalError) as caught:
+            stages.approve(platform, shown, "ann")
+
+    assert shown.file_name == "second.gz"
+    assert shown.beside == (approval.Beside(first.file_name, 4, first.content_sha256),)
+    assert approval.ReviewFile.from_dict(json.loads(json.dumps(shown.to_dict()))) == shown
+    assert (caught.value.code, first.file_name in caught.value.message) == ("approval.file_changed", True)
 
 
 def test_a_new_history_makes_what_was_shown_worthless(world: World) -> None:

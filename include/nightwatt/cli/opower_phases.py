@@ -116,6 +116,8 @@ def _send(ctx: typer.Context, delivery: str, phase: Phase, day: datetime | None,
 
 
 def _show(shown: ReviewFile) -> None:
+    for other in shown.beside:
+        console.print(f"{'with':8}{other.file_name}: {other.rows:,} rows, sha256 {other.sha256}", markup=False)
     for name, value in (
         ("file", shown.file_name),
         ("rows", f"{shown.rows:,}"),

@@ -32,8 +32,17 @@ from nightwatt.settings import Settings
 
 
 @dataclass(frozen=True)
+class Beside:
+    """A file that went in the same set: the customers before their usage, or another part of what was split."""
+
+    file_name: str
+    rows: int
+    sha256: str
+
+
+@dataclass(frozen=True)
 class ReviewFile:
-    """The file a decision is about."""
+    """The file a decision is about: the last one of its set."""
 
     sending_id: int
     delivery: str
@@ -44,6 +53,7 @@ class ReviewFile:
     business_date: date
     delivered_at: datetime
     remote_path: str
+    beside: tuple[Beside, ...] = ()  # the others of its set, in sending order
 
     def to_dict(self) -> dict[str, Any]:
         """Return names, counts and hashes, as text that can be kept while somebody is asked."""
@@ -57,7 +67,8 @@ class ReviewFile:
             "business_date": date.fromisoformat(facts["business_date"]),
             "delivered_at": datetime.fromisoformat(facts["delivered_at"]),
         }
-        return cls(**{**facts, **moments})
+        beside = tuple(Beside(**other) for other in facts["beside"])
+        return cls(**{**facts, **moments, "beside": beside})
 
 
 def phased(contract: Delivery) -> OpowerDelivery:
@@ -79,9 +90,11 @@ def review_file(settings: Settings, ledger: Ledger, contract: OpowerDelivery) ->
             `delivery.profile_incomplete`.
     """
     with ledger.read() as session:
-        row = _candidates(session, contract)[0]
+        found = _candidates(session, contract)
+    row, others = found[0], _beside(found, found[0])
     refuse_incomplete(contract, _profile_of(contract))
-    _refuse_changed(settings, row)
+    for each in (*others, row):
+        _refuse_changed(settings, each)
     assert row.delivered_at is not None  # noqa: S101  (set with the state)
     return ReviewFile(
         sending_id=row.id,
@@ -93,6 +106,7 @@ def review_file(settings: Settings, ledger: Ledger, contract: OpowerDelivery) ->
         business_date=row.business_date,
         delivered_at=row.delivered_at,
         remote_path=row.remote_path,
+        beside=tuple(Beside(other.file_name, other.rows, other.content_sha256) for other in others),
     )
 
 
@@ -110,15 +124,16 @@ def approve(
     with outbox.only_one(settings.outbox, contract.delivery):
         refuse_incomplete(contract, _profile_of(contract))
         with ledger.write() as session:
-            known = {row.id: row for row in _candidates(session, contract)}
-            row = known.get(shown.sending_id)
+            found = _candidates(session, contract)
+            row = {row.id: row for row in found}.get(shown.sending_id)
             if row is None or (row.file_name, row.content_sha256) != (shown.file_name, shown.sha256):
                 raise TerminalError(
                     "approval.superseded",
                     f"{shown.file_name} is not a review file of the present history any more",
                     "look at the newest review file and decide about that one",
                 )
-            _refuse_changed(settings, row)
+            for each in (*_beside(found, row), row):
+                _refuse_changed(settings, each)
             populations.decide(session, row, Decision.APPROVED, by=by, at=ledger.clock(), note=note)
     log.get("delivery").info("population approved", delivery=contract.delivery, file=shown.file_name)
 
@@ -157,6 +172,16 @@ def _candidates(session: Session, contract: OpowerDelivery) -> Sequence[Sending]
     if not found:
         raise _nothing(contract.delivery, state)
     return found
+
+
+def _beside(found: Sequence[Sending], row: Sending) -> list[Sending]:
+    """Return the other files of a file's set, in sending order: made together, of one publication."""
+    return [
+        other
+        for other in reversed(found)
+        if other.id != row.id
+        and (other.business_date, other.publication_sequence) == (row.business_date, row.publication_sequence)
+    ]
 
 
 def _refuse_approved(contract: OpowerDelivery, state: PopulationState) -> None:
