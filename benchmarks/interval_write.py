@@ -67,8 +67,11 @@ class Measured:
         text_mb_per_second: text_mb by seconds.
         peak_rss_mb: peak resident memory of our process.
         floor_seconds: wall seconds of packing the same text.
+        floor_text_mb_per_second: text_mb by floor_seconds.
         ratio_to_floor: seconds by floor_seconds.
         polars_seconds: wall seconds of the peer.
+        polars_rows_per_second: rows by polars_seconds.
+        polars_text_mb_per_second: text_mb by polars_seconds.
         polars_packed_mb: size of its file.
         polars_peak_rss_mb: peak resident memory of its process.
         ratio_to_polars: seconds by polars_seconds; below 1 we are faster.
@@ -82,8 +85,11 @@ class Measured:
     text_mb_per_second: float
     peak_rss_mb: int
     floor_seconds: float
+    floor_text_mb_per_second: float
     ratio_to_floor: float
     polars_seconds: float
+    polars_rows_per_second: int
+    polars_text_mb_per_second: float
     polars_packed_mb: float
     polars_peak_rss_mb: int
     ratio_to_polars: float
@@ -182,17 +188,21 @@ def measure(folder: Path, rows: int) -> Measured:
         assert file.readline() == header + "\n"
     best = min(pack_only(plain, floor_file, level) for _ in range(2))
     assert unpack(floor_file, folder / "again.txt") == (lines, digest)
+    rows_written, text_mb = lines - 1, plain.stat().st_size / 1e6
     return Measured(
-        rows=lines - 1,
-        text_mb=round(plain.stat().st_size / 1e6, 1),
+        rows=rows_written,
+        text_mb=round(text_mb, 1),
         packed_mb=round(Path(ours).stat().st_size / 1e6, 1),
         seconds=round(seconds, 2),
-        rows_per_second=round((lines - 1) / seconds),
-        text_mb_per_second=round(plain.stat().st_size / 1e6 / seconds, 1),
+        rows_per_second=round(rows_written / seconds),
+        text_mb_per_second=round(text_mb / seconds, 1),
         peak_rss_mb=peak,
         floor_seconds=round(best, 2),
+        floor_text_mb_per_second=round(text_mb / best, 1),
         ratio_to_floor=round(seconds / best, 2),
         polars_seconds=round(polars_seconds, 2),
+        polars_rows_per_second=round(rows_written / polars_seconds),
+        polars_text_mb_per_second=round(text_mb / polars_seconds, 1),
         polars_packed_mb=round(polars_packed / 1e6, 1),
         polars_peak_rss_mb=polars_peak,
         ratio_to_polars=round(seconds / polars_seconds, 2),

@@ -118,15 +118,7 @@ def test_killed_at_any_step_and_run_again_ends_as_if_never_killed(
     start: Callable[..., Partner], home: Path, tmp_path: Path, step: str
 ) -> None:
     partner = start()
-    killed = subprocess.run(
-        [sys.executable, "-m", "tests.support.deliver_once", str(home)],
-        cwd=REPOSITORY,
-        env=os.environ | {"DIE_AT": step, "PYTHONPATH": f"{REPOSITORY / 'include'}:{REPOSITORY}"},
-        check=False,
-        capture_output=True,
-        timeout=120,
-    )
-    assert killed.returncode == -signal.SIGKILL, killed.stderr.decode()
+    _kill_at(home, step)
     assert len(partner.names) <= 1
 
     result = run(home)
@@ -141,6 +133,33 @@ def test_killed_at_any_step_and_run_again_ends_as_if_never_killed(
     assert untouched.receipts[0].sha256 == row.content_sha256
     if step in {"renaming", "renamed", "recorded"}:
         assert partner.kind.written == 2 * row.size_bytes  # once by the killed run, once by the other home
+
+
+def test_killed_before_the_last_bytes_of_a_file_that_goes_in_place(start: Callable[..., Partner], home: Path) -> None:
+    partner = start()
+    _kill_at(home, "finishing", IN_PLACE="yes")
+    there = partner.final().stat().st_size
+    assert [r.state for r in rows(home)] == ["finishing"]
+
+    in_place = contract(destination={"connection": "opower", "rename": False})
+    assert [run(home, in_place).outcome for _ in range(2)] == [Outcome.SENT, Outcome.ALREADY]
+
+    (local,) = (home / "outbox").rglob(NAME)
+    assert partner.files == {f"shared_files/{NAME}": local.read_bytes()}
+    assert 0 < there < local.stat().st_size == partner.kind.written
+
+
+def _kill_at(home: Path, step: str, **said: str) -> None:
+    """Deliver in a process that ends the hard way at a named step."""
+    killed = subprocess.run(
+        [sys.executable, "-m", "tests.support.deliver_once", str(home)],
+        cwd=REPOSITORY,
+        env=os.environ | said | {"DIE_AT": step, "PYTHONPATH": f"{REPOSITORY / 'include'}:{REPOSITORY}"},
+        check=False,
+        capture_output=True,
+        timeout=120,
+    )
+    assert killed.returncode == -signal.SIGKILL, killed.stderr.decode()
 
 
 def run_elsewhere(tmp_path: Path) -> Delivered:

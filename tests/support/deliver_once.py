@@ -1,4 +1,6 @@
-"""Deliver once in a process of its own, and die at a named step: `python -m tests.support.deliver_once HOME [STEP]`.
+"""Deliver once in a process of its own, and die at a named step: `python -m tests.support.deliver_once HOME`.
+
+The step is in DIE_AT; with IN_PLACE set the partner allows no renames.
 
 Belongs here: what a killed courier was doing. Does not belong here: what the next run must find.
 """
@@ -53,4 +55,5 @@ def run(home: Path, delivery: OpowerIntervalDelivery | None = None) -> Delivered
 
 
 if __name__ == "__main__":
-    sys.stdout.write(run(Path(sys.argv[1])).outcome)
+    in_place = contract(destination={"connection": "opower", "rename": False}) if "IN_PLACE" in os.environ else None
+    sys.stdout.write(run(Path(sys.argv[1]), in_place).outcome)
