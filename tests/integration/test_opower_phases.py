@@ -172,6 +172,7 @@ def test_who_was_entered_late_gets_the_days_since_the_agreement_began_and_once(w
     world.agree("SP4", "A5", "small_business", since=date(2026, 3, 2))  # nobody knew of any agreement there
     world.agree("SP1", "A6", "small_business", since=date(2026, 3, 3))  # a home until then
     world.agree("SP2", "A7", "small_business", since=date(2026, 3, 2))  # a business before, and sent as one
+    world.agree("SP3", "A8", "small_business", since=date(2026, 3, 3))  # so is this, though it was a home once
     world.load(date(2026, 3, 4), *POINTS)
     world.says("incremental")
     world.load(date(2026, 3, 5), "SP4")
