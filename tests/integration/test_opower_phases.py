@@ -83,6 +83,8 @@ def test_a_sample_takes_chosen_active_accounts_and_never_counts(world: World) ->
     world.says("sample", "--size", "2", "--seed", "5")
     world.says("incremental")
 
+    night = CliRunner().invoke(app, ["status", "--date", str(world.night)], catch_exceptions=False).output
+    assert night.count("sample, delivered") == 1
     chosen = sorted(POINTS, key=lambda point: md5(f"5|A-{point}"))[:2]
     assert world.points_of(0) == set(chosen)
     assert len(world.rows_of(0)) == 2 * 3

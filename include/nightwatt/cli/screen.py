@@ -105,8 +105,9 @@ def _sent(report: NightReport, console: Console, zone: ZoneInfo) -> None:
     table = _table("sent", "rows", "bytes", "state", "when", "to", "sha256", numbers=(1, 2))
     for s in report.sendings:
         when = _clock_time(s.delivered_at, zone)
+        state = s.state if s.phase == "incremental" else f"{s.phase}, {s.state}"
         table.add_row(
-            s.file_name, f"{s.rows:,}", f"{s.size_bytes:,}", s.state, when, s.remote_path, s.content_sha256[:12]
+            s.file_name, f"{s.rows:,}", f"{s.size_bytes:,}", state, when, s.remote_path, s.content_sha256[:12]
         )
     console.print(table)
     console.print()
