@@ -14,7 +14,6 @@ usage as (
     select
         fct_billed_usage.*,
         agreements.account_id,
-        {service_point_id} as said_point_id,
         {is_wanted} as is_wanted
     from fct_billed_usage
     inner join agreements
@@ -25,9 +24,16 @@ usage as (
         and coalesce(boundary_date - 1 <= $last_day, true)
 ),
 
+touched_points as (
+    select distinct service_point_id
+    from usage
+    where is_wanted or account_id in (select account_id from billing_touched)
+),
+
 touched as (
     select
         *,
+        {service_point_id} as said_point_id,
         {line} as line,
         case
             when days < 1 then 'no_days'
@@ -38,15 +44,7 @@ touched as (
             else 'send'
         end as own_verdict
     from usage
-    where
-        is_wanted
-        or (
-            said_point_id <> ''
-            and (
-                said_point_id in (select said_point_id from usage where is_wanted)
-                or said_point_id in (select service_point_id from billing_touched)
-            )
-        )
+    where is_wanted or service_point_id in (select service_point_id from touched_points)
 ),
 
 final as (
