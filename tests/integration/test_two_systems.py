@@ -21,6 +21,7 @@ from tests.support.opower_receiver import Amount, Receiver
 from nightwatt import stages
 from nightwatt.contracts.catalog import PACKAGED
 from nightwatt.delivery.loopback import LoopbackServer
+from nightwatt.delivery.phases import Phase, PhaseKind
 from nightwatt.ledger.models import DeliveryState, Sending
 from nightwatt.settings import Settings
 from nightwatt.simulator import Utility, write_night
@@ -135,13 +136,22 @@ def run_night(settings: Settings, night: date) -> None:
 
 
 def billing_catalog(folder: Path) -> None:
-    """Copy the catalog, with a delivery of billing files for each of the systems, told apart by the utility's code."""
+    """Copy the catalog, with deliveries of billing files told apart by the utility's code.
+
+    One for each of the systems; and for a history of CC&B's bills in two files, and in one.
+    """
     shutil.copytree(PACKAGED, folder)
     contract = (folder / "deliveries" / "opower_billing.yaml").read_text("utf-8")
-    for system in ("ccb", "isu"):
-        text = contract.replace("delivery: opower_billing", f"delivery: opower_billing_{system}")
-        text = text.replace("utility_code: nwu", f"utility_code: {system}") + f"system: {system.upper()}\n"
-        (folder / "deliveries" / f"opower_billing_{system}.yaml").write_text(text, "utf-8")
+    variants = (
+        ("ccb", "CCB", "two_files"),
+        ("isu", "ISU", "two_files"),
+        ("two", "CCB", "two_files"),
+        ("one", "CCB", "full"),
+    )
+    for name, system, mode in variants:
+        text = contract.replace("delivery: opower_billing", f"delivery: opower_billing_{name}")
+        text = text.replace("utility_code: nwu", f"utility_code: {name}").replace("mode: two_files", f"mode: {mode}")
+        (folder / "deliveries" / f"opower_billing_{name}.yaml").write_text(f"{text}system: {system}\n", "utf-8")
 
 
 def ask(settings: Settings, sql: str) -> list[tuple[Any, ...]]:
@@ -264,11 +274,11 @@ def test_the_utility_has_what_makes_it_hard(both: Settings, trait: str, sql: str
 # ---- Opower's billing files ----------------------------------------------------------------------------------------
 
 
-def partner_after(settings: Settings, system: str) -> Receiver:
-    """Return the partner's state after every file of a system, in the order of arrival by the ledger."""
+def partner_after(settings: Settings, name: str) -> Receiver:
+    """Return the partner's state after every file of a delivery, in the order of arrival by the ledger."""
     partner = Receiver()
     with Platform.open("test", settings) as platform, platform.ledger.read() as session:
-        sent = session.query(Sending).filter_by(delivery=f"opower_billing_{system.lower()}").order_by(Sending.id).all()
+        sent = session.query(Sending).filter_by(delivery=f"opower_billing_{name.lower()}").order_by(Sending.id).all()
         assert {row.state for row in sent} == {DeliveryState.DELIVERED}
         for row in sent:
             partner.take(row.file_name, (settings.root / "partner" / row.remote_path.lstrip("/")).read_bytes())
@@ -340,3 +350,29 @@ def test_both_systems_files_say_the_same(both: Settings) -> None:
         key: row["active_date"] for key, row in isu.accounts.items()
     }
     assert [name.replace("ccb", "isu") for name in ccb.names] == isu.names
+
+
+@pytest.mark.parametrize("mode", ["two", "one"])
+def test_a_history_cut_six_weeks_back_and_the_file_after_it_end_in_the_same_state(both: Settings, mode: str) -> None:
+    """The history since January of the year before, then an incremental: in two files, and in one."""
+    night, name = NIGHTS[-1], f"opower_billing_{mode}"
+    cut = night - timedelta(days=42)
+    at = datetime.combine(night, datetime.min.time(), UTC) + timedelta(hours=9)
+    with Platform.open("test", both, clock=lambda: at) as platform:
+        full = stages.deliver_phase(platform, name, night, Phase(PhaseKind.FULL, last_day=cut))
+        at_cut = partner_after(both, mode)
+        rest = stages.deliver_phase(platform, name, night, Phase())
+    partner, whole = partner_after(both, mode), partner_after(both, "CCB")
+
+    assert (full.outcome, rest.outcome) == ("sent", "sent")
+    assert max(period.end for periods in at_cut.periods.values() for period in periods) <= cut + timedelta(days=1)
+    assert (partner.rejected, partner.repeated, partner.replaced) == ([], 0, 0)
+    begins = date(night.year - 1, 1, 1)
+    # The other partner was told of bills that were taken back afterwards, and was told that they came to nothing.
+    assert partner.periods == {
+        point: kept
+        for point, periods in whole.periods.items()
+        if (kept := {p: a for p, a in periods.items() if p.end > begins and a.value != 0})
+    }
+    billed_accounts = {row["account_id"] for row in partner.accounts.values()}
+    assert {key: row for key, row in whole.accounts.items() if row["account_id"] in billed_accounts} == partner.accounts
