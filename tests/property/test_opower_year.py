@@ -234,6 +234,25 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.Fixtu
     made.close()
 
 
+def check_world(world: World) -> None:
+    """Look whether what is tried here happened at all."""
+    utility, receiver = world.utility, world.receiver
+    assert any(stay.inactive for stay in utility.stays)
+    assert len({stay.point for stay in utility.stays}) < len(utility.stays)
+    assert receiver.replaced > 100
+    assert receiver.widened
+    assert {v.quality for v in utility.reads.values()} == {"actual", "estimated", "missing", "substituted"}
+    assert any(len(set(hours)) < len(hours) for hours in _labels(utility).values())
+
+
+def _labels(utility: Utility) -> dict[str, list[str]]:
+    """Return the wall-clock hours of each channel; one comes twice when clocks go back."""
+    found: dict[str, list[str]] = {}
+    for point, channel, start in utility.reads:
+        found.setdefault(f"{point} {channel}", []).append(f"{start.astimezone(ZONE):%Y%m%d%H}")
+    return found
+
+
 def check_end(world: World, history: History) -> None:
     """Look for what the partner lacks, has wrong, has too much, or got twice for nothing."""
     assert world.receiver.rejected == []
@@ -249,6 +268,7 @@ def check_end(world: World, history: History) -> None:
 def test_a_month_of_nights_ends_in_what_the_utility_knows(world: World) -> None:
     history = play(world, date(2026, 2, 20), 30)  # history over the autumn change, nights over the one in spring
 
+    check_world(world)
     check_end(world, history)
 
 
@@ -258,4 +278,5 @@ def test_a_month_of_nights_ends_in_what_the_utility_knows(world: World) -> None:
 def test_a_year_of_nights_ends_in_what_the_utility_knows(world: World) -> None:
     history = play(world, date(2025, 9, 20), 365)
 
+    check_world(world)
     check_end(world, history)

@@ -85,6 +85,7 @@ class Receiver:
         occupant: the account that was last said to be at a service point.
         rejected: rows not taken.
         replaced: reads and periods that a later row took the place of.
+        widened: periods among them whose place a longer one took.
         repeated: those among them of which the later row said nothing new: sent twice for nothing.
     """
 
@@ -94,6 +95,7 @@ class Receiver:
     occupant: dict[str, str] = field(default_factory=dict)
     rejected: list[Rejected] = field(default_factory=list)
     replaced: int = 0
+    widened: int = 0
     repeated: int = 0
     names: list[str] = field(default_factory=list)
 
@@ -221,6 +223,7 @@ class Receiver:
                 return "overlaps what is on record"
             for known in overlapped:
                 self.replaced += 1
+                self.widened += 1
                 del record[known]
         record[period] = amount
         return ""

@@ -229,7 +229,7 @@ class Utility:
             return
         self.load += 1
         newest = [key for key in self.bills if key[0] == stay.agreement and key[2] == begins]
-        if newest and self._random.random() < 0.15:  # the bill before and this one become one
+        if newest and self._random.random() < 0.35:  # the bill before and this one become one
             self._cancel(newest[0])
             begins = newest[0][1]
         self._post(stay, begins, ends, is_estimated=self._random.random() < 0.2)
