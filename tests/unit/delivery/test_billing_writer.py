@@ -79,14 +79,15 @@ def test_what_the_partner_would_refuse_of_a_customer_is_held_with_what_he_used(t
     nowhere = Agreement(house=None)
     backwards = Agreement(account="A-2", point="SP-2", premise="P2", inactive=date(2023, 1, 1))
     null = Agreement(account="NULL", point="SP-3", premise="P3")
+    abroad = Agreement(account="A-4", point="SP-4", premise="P4", facts={"service_state": "Ontario"})
     bills = [JANUARY_BILL, Billed(JANUARY, FEBRUARY, account="A-2", point="SP-2")]
 
-    written = write(tmp_path, [nowhere, backwards, null], bills)
+    written = write(tmp_path, [nowhere, backwards, null, abroad], bills)
 
     assert written.files == ()
     assert written.left_out == {
         "customer_dates_backwards": 1,
-        "customer_incomplete": 2,
+        "customer_incomplete": 3,
         "usage_customer_held": 2,
     }
 
@@ -99,6 +100,15 @@ def test_of_two_customers_at_a_premise_at_a_time_the_later_one_is_held(tmp_path:
     assert write(tmp_path, [first, overlapping]).left_out == {"customer_premise_shared": 1}
     written = write(tmp_path, [first, following])
     assert [line.split("\t")[0] for line in said(written, "customer")] == ["C001", "C003"]
+
+
+def test_who_left_the_population_without_a_word_still_is_at_his_premise_for_the_partner(tmp_path: Path) -> None:
+    reclassified = Agreement(customer_class="commercial")
+    into = Agreement(account="A-2", customer="C2", active=date(2025, 2, 20))
+
+    written = write(tmp_path, [reclassified, into], sent=on_record(tmp_path, *SENT), customer_classes=["residential"])
+
+    assert (said(written, "customer"), written.left_out) == ([], {"customer_premise_shared": 1})
 
 
 def test_a_population_is_its_classes_and_commodity(tmp_path: Path) -> None:

@@ -74,17 +74,42 @@ said as (
     from facts
 ),
 
+-- Who is at a premise for the partner: those that are said now, and those said before of whom nothing is said now.
+present as (
+    select
+        account_id,
+        premise_id,
+        customer_id,
+        active_date,
+        inactive_date
+    from said
+    where verdict = 'send'
+    union all
+    select
+        sent_customer.account_id,
+        sent_customer.premise_id,
+        sent_customer.customer_id,
+        sent_customer.active_date,
+        sent_customer.inactive_date
+    from sent_customer
+    left join said
+        on
+            sent_customer.account_id = said.account_id
+            and sent_customer.service_point_id = said.service_point_id
+            and said.verdict = 'send'
+    where said.account_id is null
+),
+
 -- The partner takes one customer at a premise at a time.
 shared as (
     select distinct
         these.account_id,
         these.service_point_id
     from said as these
-    inner join said as those
+    inner join present as those
         on
             these.premise_id = those.premise_id
             and these.customer_id <> those.customer_id
-            and those.verdict = 'send'
             and (those.active_date, coalesce(those.inactive_date, date '9999-12-31'), those.account_id)
             < (these.active_date, coalesce(these.inactive_date, date '9999-12-31'), these.account_id)
             and coalesce(those.inactive_date > these.active_date, true)

@@ -41,8 +41,10 @@ def remember_customers(con: duckdb.DuckDBPyConnection, profile: BillingProfile, 
     told = _Told("account_id", sql.customer_columns(profile))
     _rows(con, "sent_customer_row", sent.indexes, told, profile)
     con.execute(
-        "create or replace temp table sent_customer as select account_id, service_point_id, "
-        "arg_max(line, (arrival, place)) as line from sent_customer_row group by account_id, service_point_id"
+        "create or replace temp table sent_customer as select account_id, service_point_id, premise_id, customer_id, "
+        "try_strptime(active_date, '%Y%m%d')::date as active_date, "
+        "try_strptime(nullif(inactive_date, ''), '%Y%m%d')::date as inactive_date, line from sent_customer_row "
+        "qualify row_number() over (partition by account_id, service_point_id order by arrival desc, place desc) = 1"
     )
     _rows(con, "sent_active_row", (*sent.samples, *sent.indexes), told, profile)
     con.execute(

@@ -98,10 +98,12 @@ def line(cells: Iterable[str], profile: BillingProfile) -> str:
 
 
 def is_incomplete(columns: Sequence[BillingColumn], profile: BillingProfile) -> str:
-    """Return a condition: a required cell is empty, or a word that means nothing stands where a value must."""
+    """Return a condition: a required cell is empty, too long, or a word for nothing stands where a value must."""
     words = ", ".join(text(word) for word in profile.text.null_words)
     parts = [f"({cell(c, profile)}) = ''" for c in columns if c.required and c.default is None]
     parts += [f"({cell(c, profile)}) in ({words})" for c in columns if c.type in ("identifier", "code") and c.column]
+    limits = [(c, c.length.characters) for c in columns if c.length is not None and c.length.confirmed and c.column]
+    parts += [f"length({cell(c, profile)}) > {most}" for c, most in limits]
     return " or ".join(parts) or "false"
 
 

@@ -229,9 +229,8 @@ def _settle(con: duckdb.DuckDBPyConnection, profile: BillingProfile) -> int:
     """Look at disputed service points one by one; return how many periods the partner takes in no form."""
     disputed: pa.Table = con.sql("from billing_disputed order by service_point_id").to_arrow_table()
     words = list(_words(disputed.to_pylist(), profile))
-    con.register(
-        "words_found", pa.Table.from_pylist([dict(zip(_WORDS.names, word, strict=True)) for word in words], _WORDS)
-    )
+    rows = [dict(zip(_WORDS.names, word, strict=True)) for word in words]
+    con.register("words_found", pa.Table.from_pylist(rows, _WORDS))
     con.execute("create or replace temp table billing_word as from words_found")
     con.unregister("words_found")
     return sum(word == "held" for *_, word in words)
@@ -276,7 +275,7 @@ def _contents(job: _Job) -> list[_Content]:
             "(select periods.* replace "
             f"(customers.line || {text(job.profile.text.delimiter)} || {tail} as line), periods.line as usage_line "
             "from billing_line as periods inner join billing_customer as customers "
-            "using (account_id, service_point_id))"
+            "using (account_id, service_point_id) where customers.verdict = 'send')"
         )
         return [_Content("full", relation, "service_point_id", usage_order)]
     customers = "(select customers.* from billing_customer as customers semi join billing_news "
@@ -319,9 +318,8 @@ def _write(
 
 def _totals(con: duckdb.DuckDBPyConnection, profile: BillingProfile, content: _Content) -> Totals:
     """Count what the lines say; amounts are read from the text of the lines, which is what goes out."""
-    rows, points = con.execute(f"select count(*), count(distinct service_point_id) from {content.relation}").fetchall()[
-        0
-    ]
+    counts = f"select count(*), count(distinct service_point_id) from {content.relation}"
+    rows, points = con.execute(counts).fetchall()[0]
     if content.kind == "customer":
         return Totals(int(rows), int(points), {}, 0)
     columns = sql.usage_columns(profile)
@@ -369,7 +367,7 @@ def _named(columns: Sequence[BillingColumn], name: str) -> BillingColumn:
 
 
 def _template(name: str, **expressions: str) -> str:
-    return (_HERE / name).read_text("utf-8").format(**expressions) if expressions else (_HERE / name).read_text("utf-8")
+    return (_HERE / name).read_text("utf-8").format(**expressions)
 
 
 def _number(con: duckdb.DuckDBPyConnection, query: str) -> int:

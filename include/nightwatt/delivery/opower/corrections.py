@@ -9,7 +9,7 @@ after all of them; then those inside it are gone. What cannot be said so is held
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
 
@@ -83,8 +83,3 @@ def _put(record: set[Period], period: Period) -> None:
     """Do what the partner does: what lies inside a period is gone."""
     record -= {other for other in record if other.start >= period.start and other.boundary <= period.boundary}
     record.add(period)
-
-
-def as_periods(rows: Sequence[tuple[date, date]]) -> list[Period]:
-    """Return periods of first and boundary days."""
-    return [Period(boundary, start) for start, boundary in rows]
