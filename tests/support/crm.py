@@ -370,6 +370,10 @@ class Folder:
         """Make the folder."""
         self._at(folder).mkdir(parents=True, exist_ok=True)
 
+    def files(self, folder: str) -> dict[str, int]:
+        """Return names and sizes of the files in a folder."""
+        return {p.name: p.stat().st_size for p in self._at(folder).iterdir() if p.is_file()}
+
     def read(self, path: str, length: int) -> Iterator[bytes]:
         """Read the beginning of a file."""
         yield self._at(path).read_bytes()[:length]
