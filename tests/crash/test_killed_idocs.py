@@ -7,6 +7,7 @@ attempt pass over them.
 from __future__ import annotations
 
 import shutil
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -48,9 +49,17 @@ def state(home: Path) -> dict[str, Any]:
     return found
 
 
+@dataclass(frozen=True)
+class Homes:
+    """Homes by the stage that comes next in them, under `done` the one that was never killed."""
+
+    by_stage: dict[str, Path]
+    points: dict[str, int]  # kill points a stage passes
+
+
 @pytest.fixture(scope="module")
-def homes(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """Return homes by the stage that comes next in them, and under `done` the one that was never killed."""
+def homes(tmp_path_factory: pytest.TempPathFactory) -> Homes:
+    """Take one file in, stage by stage, and count."""
     folder = tmp_path_factory.mktemp("idocs")
     inbound = folder / "arrive" / "inbound" / "isu"
     inbound.mkdir(parents=True)
@@ -60,27 +69,25 @@ def homes(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     (inbound / NAME).write_text(content[:-700])  # the last IDoc is cut
     (inbound / f"{NAME}.done").touch()
     found = {"arrive": folder / "arrive"}
+    points = {}
     for stage, following in (("arrive", "load"), ("load", "done")):
         found[following] = folder / following
         shutil.copytree(found[stage], found[following])
-        run(found[following], stage)
-    return found
+        points[stage] = run(found[following], stage)
+    return Homes(found, points)
 
 
 @pytest.mark.parametrize(
     ("stage", "share"), [("arrive", 0.5), ("load", 0.0), ("load", 0.4), ("load", 0.8), ("load", 1)]
 )
-def test_a_killed_intake_of_idocs_leaves_nothing_behind(
-    homes: dict[str, Path], tmp_path: Path, stage: str, share: float
-) -> None:
-    trial, home = tmp_path / "count", tmp_path / "home"
-    shutil.copytree(homes[stage], trial)
-    points = run(trial, stage)
-    shutil.copytree(homes[stage], home)
-    assert run(home, stage, kill_at=1 + round(share * (points - 1))) == 0, "the stage was not killed"
+def test_a_killed_intake_of_idocs_leaves_nothing_behind(homes: Homes, tmp_path: Path, stage: str, share: float) -> None:
+    home = tmp_path / "home"
+    shutil.copytree(homes.by_stage[stage], home)
+    kill_at = 1 + round(share * (homes.points[stage] - 1))
+    assert run(home, stage, kill_at=kill_at) == 0, "the stage was not killed"
     for following in ("arrive", "load"):
         run(home, following)
-    expected = state(homes["done"])
+    expected = state(homes.by_stage["done"])
     assert expected["receipts"] == [(NAME, "loaded", 32, 21, 4, 7)]
     assert (len(expected["rows"]), len(expected["numbers"])) == (21, 7)
     assert state(home) == expected

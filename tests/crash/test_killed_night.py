@@ -25,9 +25,8 @@ SHARES = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
 """Where in a stage it is killed: at its first kill point, ..., at its last."""
 
 KILLS = [(stage, share) for stage in ("arrive", "load", "merge") for share in SHARES]
-KILLS += [("build", 0.6)]
-BUILD_KILLS = [pytest.param("build", share, marks=pytest.mark.long) for share in (0.3, 0.9)]
-"""A build takes half a minute, so it is killed once where time is short."""
+BUILD_KILLS = [pytest.param("build", share, marks=pytest.mark.long) for share in (0.3, 0.6, 0.9)]
+"""A build, the one before and the one after it take a minute."""
 
 
 def state(home: Path) -> dict[str, Any]:
@@ -83,19 +82,38 @@ def _published(settings: Settings) -> dict[str, list[tuple[Any, ...]]]:
         return {name: con.execute(query).fetchall() for name, query in queries.items()}
 
 
+class Nights:
+    """A night that is never killed, stage by stage, as far as anybody asks."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._points: dict[str, int] = {}
+        write_night(
+            Utility(customers=12, faults=False),
+            victim.NIGHT,
+            folder / STAGES[0] / "inbound",
+            history_days=2,
+            first_night=True,
+        )
+
+    def before(self, stage: str) -> Path:
+        """Return a home in which this stage comes next; under `done` the whole night."""
+        home = self._folder / stage
+        if not home.exists():
+            earlier = STAGES[STAGES.index(stage) - 1] if stage in STAGES else STAGES[-1]
+            shutil.copytree(self.before(earlier), home)
+            self._points[earlier] = victim.run(home, earlier)
+        return home
+
+    def points(self, stage: str) -> int:
+        """Return how many kill points a stage passes."""
+        self.before(STAGES[STAGES.index(stage) + 1])
+        return self._points[stage]
+
+
 @pytest.fixture(scope="module")
-def nights(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """Return homes by the stage that comes next in them, and under `done` the one that was never killed."""
-    folder = tmp_path_factory.mktemp("nights")
-    home = folder / "arrive"
-    utility = Utility(customers=12, faults=False)
-    write_night(utility, victim.NIGHT, home / "inbound", history_days=2, first_night=True)
-    homes = {"arrive": home}
-    for stage, following in zip(STAGES, (*STAGES[1:], "done"), strict=True):
-        homes[following] = folder / following
-        shutil.copytree(homes[stage], homes[following])
-        victim.run(homes[following], stage)
-    return homes
+def nights(tmp_path_factory: pytest.TempPathFactory) -> Nights:
+    return Nights(tmp_path_factory.mktemp("nights"))
 
 
 def finish(home: Path, stage: str, last: str) -> None:
@@ -106,23 +124,20 @@ def finish(home: Path, stage: str, last: str) -> None:
 
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize(("stage", "share"), [*KILLS, *BUILD_KILLS])
-def test_a_killed_stage_leaves_nothing_behind(
-    nights: dict[str, Path], tmp_path: Path, stage: str, share: float
-) -> None:
-    trial = tmp_path / "count"
-    shutil.copytree(nights[stage], trial)
-    points = victim.run(trial, stage)
+def test_a_killed_stage_leaves_nothing_behind(nights: Nights, tmp_path: Path, stage: str, share: float) -> None:
     home = tmp_path / "home"
-    shutil.copytree(nights[stage], home)
-    assert victim.run(home, stage, kill_at=1 + round(share * (points - 1))) == 0, "the stage was not killed"
+    shutil.copytree(nights.before(stage), home)
+    kill_at = 1 + round(share * (nights.points(stage) - 1))
+    assert victim.run(home, stage, kill_at=kill_at) == 0, "the stage was not killed"
     last, reference = ("publish", "done") if stage == "build" else ("merge", "build")
     finish(home, stage, last)
-    assert state(home) == state(nights[reference])
+    assert state(home) == state(nights.before(reference))
 
 
-def test_a_night_run_twice_changes_nothing(nights: dict[str, Path], tmp_path: Path) -> None:
+@pytest.mark.long
+def test_a_night_run_twice_changes_nothing(nights: Nights, tmp_path: Path) -> None:
     home = tmp_path / "home"
-    shutil.copytree(nights["done"], home)
+    shutil.copytree(nights.before("done"), home)
     before = state(home)
     publication = (home / "published" / "nightwatt.duckdb").read_bytes()
     finish(home, "arrive", "publish")

@@ -44,6 +44,7 @@ def test_an_empty_lake_builds_and_every_unit_test_passes(scratch: Scratch) -> No
     assert set(statuses) >= MARTS
 
 
+@pytest.mark.long
 def test_either_chain_of_the_night_may_be_the_first(scratch: Scratch) -> None:
     scratch.load("ccb_sp", [{"sp_id": "0000000001"}, {"sp_id": "0000000002"}])
     scratch.merge([{"service_point_id": "0000000001"}, {"service_point_id": "0000000003"}])
@@ -65,6 +66,7 @@ def test_either_chain_of_the_night_may_be_the_first(scratch: Scratch) -> None:
     ]
 
 
+@pytest.mark.long
 def test_the_billing_chain_needs_nothing_of_the_usage_chain(scratch: Scratch) -> None:
     scratch.load("ccb_sp", [{"sp_id": "0000000001"}])
     scratch.build("tag:billing")
