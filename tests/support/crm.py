@@ -366,10 +366,6 @@ class Folder:
         place = self._at(path)
         return place.stat().st_size if place.exists() else None
 
-    def files(self, folder: str) -> dict[str, int]:
-        """Return the names and sizes of what lies in a folder."""
-        return {p.name: p.stat().st_size for p in self._at(folder).iterdir() if p.is_file()}
-
     def require_folder(self, folder: str) -> None:
         """Make the folder."""
         self._at(folder).mkdir(parents=True, exist_ok=True)

@@ -6,7 +6,6 @@ and the models (the dbt project).
 
 from __future__ import annotations
 
-import gc
 import hashlib
 import json
 import os
@@ -195,9 +194,7 @@ def _environment(settings: Settings) -> Iterator[None]:
 def _invoke(settings: Settings, arguments: list[str], variables: Mapping[str, Any] | None) -> Any:
     from dbt.cli.main import dbtRunner  # seconds to import; most commands never run dbt
 
-    parsed = _parsed(settings, variables)
-    with _left_alone_by_gc():
-        answer = dbtRunner(manifest=parsed).invoke(arguments)
+    answer = dbtRunner(manifest=_parsed(settings, variables)).invoke(arguments)
     if getattr(answer.result, "results", None) is None:
         raise _broken(answer, "dbt gave no result")
     return answer.result
@@ -219,17 +216,6 @@ def _parsed(settings: Settings, variables: Mapping[str, Any] | None) -> Any:
         _PARSED.clear()
         _PARSED[what] = answer.result
     return _PARSED[what]
-
-
-@contextmanager
-def _left_alone_by_gc() -> Iterator[None]:
-    """Keep the collector from walking the whole parsed project again and again: a seventh of a small build."""
-    gc.collect()
-    gc.freeze()
-    try:
-        yield
-    finally:
-        gc.unfreeze()
 
 
 def _broken(answer: Any, otherwise: str) -> TerminalError:
