@@ -93,13 +93,16 @@ docs: $(READY) ## build the documentation
 
 # ---- check it -----------------------------------------------------------------------------------------------
 
+# Two workers, a file to one of them, files in the order in which tests/conftest.py puts them.
+PARALLEL := -n 2 --dist loadfile --no-loadscope-reorder
+
 .PHONY: test
 test: $(READY) ## every test that needs nothing from the operating system
-	$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
+	$(BIN)/pytest $(PARALLEL) $(PYTEST_ARGS)
 
 .PHONY: test-long
 test-long: $(READY) ## the tests that take minutes, left out of `make test`
-	$(BIN)/pytest --long -m long $(PYTEST_ARGS)
+	$(BIN)/pytest $(PARALLEL) --long -m long $(PYTEST_ARGS)
 
 .PHONY: lint
 lint: $(READY) $(SQL_READY) ## ruff (rules, format) and sqlfluff; changes nothing

@@ -33,6 +33,8 @@ def _clean_environment() -> Path:
         "AIRFLOW__CORE__DAGS_FOLDER": str(REPOSITORY / "dags"),
         "AIRFLOW__CORE__PLUGINS_FOLDER": str(REPOSITORY / "plugins"),
         "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+        # Airflow keeps the first secret it signed with for the life of a process.
+        "AIRFLOW__API_AUTH__JWT_SECRET": "a secret of these tests and of nobody else; " * 2,
         "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
     }
     time.tzset()

@@ -78,7 +78,12 @@ def homes(tmp_path_factory: pytest.TempPathFactory) -> Homes:
 
 
 @pytest.mark.parametrize(
-    ("stage", "share"), [("arrive", 0.5), ("load", 0.0), ("load", 0.4), ("load", 0.8), ("load", 1)]
+    ("stage", "share"),
+    [
+        ("load", 0.4),
+        ("load", 1),
+        *(pytest.param(*kill, marks=pytest.mark.long) for kill in (("arrive", 0.5), ("load", 0.0), ("load", 0.8))),
+    ],
 )
 def test_a_killed_intake_of_idocs_leaves_nothing_behind(homes: Homes, tmp_path: Path, stage: str, share: float) -> None:
     home = tmp_path / "home"

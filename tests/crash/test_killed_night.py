@@ -21,12 +21,12 @@ from nightwatt.settings import Settings
 from nightwatt.simulator import Utility, write_night
 
 STAGES = ("arrive", "load", "merge", "build", "publish")
-SHARES = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
-"""Where in a stage it is killed: at its first kill point, ..., at its last."""
+SMALL = ("arrive", "load", "merge")
+KILLS = [(stage, share) for stage in SMALL for share in (0.0, 0.5, 1.0)]
+"""Which stage, and where in it: at its first kill point, ..., at its last."""
 
-KILLS = [(stage, share) for stage in ("arrive", "load", "merge") for share in SHARES]
-BUILD_KILLS = [pytest.param("build", share, marks=pytest.mark.long) for share in (0.3, 0.6, 0.9)]
-"""A build, the one before and the one after it take a minute."""
+MORE_KILLS = [(stage, share) for stage in SMALL for share in (0.2, 0.4, 0.6, 0.8)]
+MORE_KILLS += [("build", share) for share in (0.3, 0.6, 0.9)]
 
 
 def state(home: Path) -> dict[str, Any]:
@@ -123,7 +123,9 @@ def finish(home: Path, stage: str, last: str) -> None:
 
 
 @pytest.mark.timeout(600)
-@pytest.mark.parametrize(("stage", "share"), [*KILLS, *BUILD_KILLS])
+@pytest.mark.parametrize(
+    ("stage", "share"), [*KILLS, *(pytest.param(*kill, marks=pytest.mark.long) for kill in MORE_KILLS)]
+)
 def test_a_killed_stage_leaves_nothing_behind(nights: Nights, tmp_path: Path, stage: str, share: float) -> None:
     home = tmp_path / "home"
     shutil.copytree(nights.before(stage), home)

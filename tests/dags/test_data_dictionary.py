@@ -21,9 +21,8 @@ def server(airflow: None) -> Iterator[TestClient]:
     """Airflow's own API server with our plugin in it, asked without a network."""
     from airflow.api_fastapi.app import create_app, purge_cached_app
 
-    with warnings.catch_warnings(), pytest.MonkeyPatch.context() as patch:
+    with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Airflow's own
-        patch.setenv("AIRFLOW__API_AUTH__JWT_SECRET", "a secret of this test and of no other one; " * 2)
         purge_cached_app()
         with TestClient(create_app()) as client:
             yield client

@@ -546,7 +546,8 @@ def test_every_key_is_the_native_one_at_full_width(world: Scratch) -> None:
 
 def test_a_night_later_the_due_bill_is_overdue_though_no_file_came(world: Scratch) -> None:
     """The window, what is overdue and automatic payment follow the business date."""
-    dated = ("int_canonical__billing_accounts", "int_canonical__bills", "crm_billing_account", "crm_bill")
+    accounts = ("int_canonical__billing_accounts", "crm_billing_account")
+    dated = (*accounts, "int_ccb__canonical_bills", "int_canonical__bills", "crm_bill")
     world.as_of(date(2026, 4, 1))
     try:
         world.build(*dated)

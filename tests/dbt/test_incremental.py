@@ -121,7 +121,8 @@ def _reads(chance: random.Random, night: int) -> list[dict[str, Any]]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", [1, pytest.param(2, marks=pytest.mark.long)])
+@pytest.mark.long
+@pytest.mark.parametrize("seed", [1, 2])
 def test_nights_of_billing_equal_a_rebuild(scratch: Scratch, seed: int) -> None:
     """Late transactions, moved segments, old versions after new ones, loads that end out of order."""
     chance = random.Random(seed)

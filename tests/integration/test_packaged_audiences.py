@@ -24,6 +24,8 @@ from nightwatt.simulator import Utility, write_night
 from nightwatt.stages import Platform
 from nightwatt.warehouse import published
 
+pytestmark = pytest.mark.long
+
 NIGHT = date(2026, 3, 9)
 AT = datetime(2026, 3, 9, 8, tzinfo=UTC)
 AUDIENCES = ("analysts", "customer_service", "field", "solar_partner")

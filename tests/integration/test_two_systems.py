@@ -98,6 +98,8 @@ ONE_SIDED: Mapping[str, tuple[OneSided, ...]] = {
     ),
 }
 
+pytestmark = pytest.mark.long
+
 MARTS = (
     "crm_product", "crm_party", "crm_contact", "crm_billing_account", "crm_account_role", "crm_premise",
     "crm_service_point", "crm_device", "crm_service_agreement", "crm_agreement_item", "crm_bill", "crm_bill_service",
@@ -105,7 +107,7 @@ MARTS = (
 )  # fmt: skip
 
 
-@pytest.fixture(scope="module", params=[7, *(pytest.param(seed, marks=pytest.mark.long) for seed in (11, 23))])
+@pytest.fixture(scope="module", params=[7, 11, 23])
 def both(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
     """A home that took in two nights of both systems and published them."""
     home = tmp_path_factory.mktemp("both")
