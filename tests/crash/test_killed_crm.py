@@ -2,31 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import signal
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 from tests.support.crm import Home
-from tests.support.crm_once import OBJECTS, TAKING, WRITING, home_at, run
-
-REPOSITORY = Path(__file__).parents[2]
-
-
-def killed(root: Path, what: str, step: str) -> None:
-    """Run in a process of its own that dies at a step."""
-    ended = subprocess.run(
-        [sys.executable, "-m", "tests.support.crm_once", str(root), what],
-        cwd=REPOSITORY,
-        env=os.environ | {"DIE_AT": step, "PYTHONPATH": f"{REPOSITORY / 'include'}:{REPOSITORY}"},
-        capture_output=True,
-        timeout=120,
-        check=False,
-    )
-    assert ended.returncode == -signal.SIGKILL, ended.stderr.decode()[-2000:]
+from tests.support.crm_once import OBJECTS, TAKING, WRITING, do, home_at, run
+from tests.support.processes import killed
 
 
 def sent(home: Home) -> dict[str, bytes]:
@@ -56,7 +38,7 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, byt
 def test_a_killed_delivery_run_again_sends_the_same_files_once(
     tmp_path: Path, undisturbed: tuple[dict[str, bytes], dict[str, Any]], step: str
 ) -> None:
-    killed(tmp_path, "deliver", step)
+    killed(do, tmp_path, "deliver", DIE_AT=step)
     home = home_at(tmp_path)
 
     result = run(home)
@@ -77,7 +59,7 @@ def test_a_killed_reader_of_answers_run_again_knows_the_same(
     before = home_at(tmp_path)
     before.load(run(before))
     before.close()
-    killed(tmp_path, "take", step)
+    killed(do, tmp_path, "take", DIE_AT=step)
     home = home_at(tmp_path)
 
     taken = home.take()

@@ -6,7 +6,6 @@ writing under the home: there the state on disk is about to change. Does not bel
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 import signal
 import sys
@@ -15,12 +14,11 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
+from tests.support.processes import CONTEXT
+
 NIGHT = date(2026, 3, 9)
 AT = datetime(2026, 3, 9, 8, tzinfo=UTC)
 FEEDS = ("ccb_ft", "ccb_sp", "mdm_interval_electric", "mdm_interval_gas")
-
-_context = multiprocessing.get_context("forkserver")
-_context.set_forkserver_preload(["nightwatt.stages", "nightwatt.simulator", "dbt.cli.main"])
 
 
 def run(
@@ -35,8 +33,8 @@ def run(
         feeds: what arrives and is loaded.
         catalog: another catalog than the packaged one.
     """
-    passed = _context.Queue()
-    process = _context.Process(target=_victim, args=(home, stage, kill_at, passed, feeds, catalog))
+    passed = CONTEXT.Queue()
+    process = CONTEXT.Process(target=_victim, args=(home, stage, kill_at, passed, feeds, catalog))
     process.start()
     process.join(300)
     if process.exitcode == -signal.SIGKILL:

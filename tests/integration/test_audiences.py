@@ -9,8 +9,6 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
-import multiprocessing
-import signal
 import stat
 from collections.abc import Iterator
 from datetime import date, timedelta
@@ -31,6 +29,7 @@ from tests.support.audiences import (
     publish_all,
     victim,
 )
+from tests.support.processes import killed
 
 from nightwatt import warehouse
 from nightwatt.errors import TerminalError
@@ -252,10 +251,6 @@ def test_a_refused_publication_changes_no_audience(settings: Settings, ledger: L
     assert seen(settings, "analysts", "select count(*) from crm_party") == [(2,)]
 
 
-_context = multiprocessing.get_context("forkserver")
-_context.set_forkserver_preload(["nightwatt.warehouse"])
-
-
 @pytest.mark.parametrize(
     ("step", "nth"),
     [("publish.audience_table", 2), ("publish.audience_made", 1), ("publish.audience_made", 2), ("publish.swapped", 1),
@@ -267,10 +262,7 @@ def test_a_killed_publication_is_completed_by_the_next_attempt(
     made_by_hand(settings)
     publish_all(settings, ledger, ANALYSTS, PARTNER)
     made_by_hand(settings, 8, balance="5")
-    process = _context.Process(target=victim, args=(settings.home, step, nth))
-    process.start()
-    process.join(120)
-    assert process.exitcode == -signal.SIGKILL
+    killed(victim, settings.home, step, nth)
     query = "select max(balance)::int from crm_account"
     seen_now = {a: seen(settings, a, query)[0][0] for a in (None, "analysts")}
     assert seen_now["analysts"] in {77712, seen_now[None]}, "an audience is ahead of the full publication"

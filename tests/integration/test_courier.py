@@ -5,10 +5,6 @@ Each test reads: what the partner's server does, and what the courier must make 
 
 from __future__ import annotations
 
-import os
-import signal
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -18,6 +14,7 @@ import pytest
 from tests.support import partners
 from tests.support.deliver_once import BUSINESS_DATE, POINTS, PUBLICATION, run
 from tests.support.delivery import Read, contract, hours, published
+from tests.support.processes import killed
 
 from nightwatt.contracts.delivery import OpowerIntervalDelivery
 from nightwatt.delivery.courier import STEPS
@@ -118,7 +115,7 @@ def test_killed_at_any_step_and_run_again_ends_as_if_never_killed(
     start: Callable[..., Partner], home: Path, tmp_path: Path, step: str
 ) -> None:
     partner = start()
-    _kill_at(home, step)
+    killed(run, home, DIE_AT=step)
     assert len(partner.names) <= 1
 
     result = run(home)
@@ -137,29 +134,15 @@ def test_killed_at_any_step_and_run_again_ends_as_if_never_killed(
 
 def test_killed_before_the_last_bytes_of_a_file_that_goes_in_place(start: Callable[..., Partner], home: Path) -> None:
     partner = start()
-    _kill_at(home, "finishing", IN_PLACE="yes")
+    in_place = contract(destination={"connection": "opower", "rename": False})
+    killed(run, home, in_place, DIE_AT="finishing")
     there = partner.final().stat().st_size
     assert [r.state for r in rows(home)] == ["finishing"]
-
-    in_place = contract(destination={"connection": "opower", "rename": False})
     assert [run(home, in_place).outcome for _ in range(2)] == [Outcome.SENT, Outcome.ALREADY]
 
     (local,) = (home / "outbox").rglob(NAME)
     assert partner.files == {f"shared_files/{NAME}": local.read_bytes()}
     assert 0 < there < local.stat().st_size == partner.kind.written
-
-
-def _kill_at(home: Path, step: str, **said: str) -> None:
-    """Deliver in a process that ends the hard way at a named step."""
-    killed = subprocess.run(
-        [sys.executable, "-m", "tests.support.deliver_once", str(home)],
-        cwd=REPOSITORY,
-        env=os.environ | said | {"DIE_AT": step, "PYTHONPATH": f"{REPOSITORY / 'include'}:{REPOSITORY}"},
-        check=False,
-        capture_output=True,
-        timeout=120,
-    )
-    assert killed.returncode == -signal.SIGKILL, killed.stderr.decode()
 
 
 def run_elsewhere(tmp_path: Path) -> Delivered:

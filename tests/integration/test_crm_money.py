@@ -19,6 +19,8 @@ from nightwatt.simulator import Utility, expected_accounts, expected_bills, writ
 from nightwatt.stages import Platform
 from nightwatt.warehouse import duck_file
 
+pytestmark = pytest.mark.long
+
 UTILITY = Utility(customers=60, seed=11, faults=False)
 FIRST, LAST = date(2026, 3, 9), date(2026, 3, 10)
 WINDOW = date(2025, 3, 1)

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 import subprocess
 import sys
 import textwrap
@@ -20,6 +19,8 @@ from typing import Any
 import duckdb
 import pytest
 from sqlalchemy import select
+from tests.support.processes import killed
+from tests.support.stages_once import USAGE, publish_and_die
 
 from nightwatt import warehouse
 from nightwatt.errors import TerminalError
@@ -30,10 +31,6 @@ from nightwatt.warehouse import PublishedTable, Terms, duck_file, meta, publish,
 from nightwatt.warehouse.publish import STEPS
 
 NIGHT = date(2026, 3, 9)
-USAGE = [
-    PublishedTable("fct_usage_daily", "usage", "marts", ("service_point_id", "usage_date"), "usage_date"),
-    PublishedTable("ops_receipts", "ops", "marts", ("id",)),
-]
 BILLING = [PublishedTable("dim_customer", "billing", "marts", ("customer_id",), description="One row per customer.")]
 
 
@@ -215,28 +212,6 @@ def test_says_when_nothing_is_published(settings: Settings, ledger: Ledger) -> N
 
 # --- interruptions -------------------------------------------------------------------------------------
 
-KILLED = textwrap.dedent(
-    """
-    import os, signal, sys
-    from datetime import date, timedelta
-    from pathlib import Path
-    sys.path[:0] = sys.argv[1].split(os.pathsep)
-    from nightwatt.ledger import Ledger
-    from nightwatt.settings import Settings
-    from nightwatt.warehouse import PublishedTable, Terms, publish
-    settings = Settings(home=Path(sys.argv[2]), memory_limit="500MB", threads=2)
-    usage = [
-        PublishedTable("fct_usage_daily", "usage", "marts", ("service_point_id", "usage_date"), "usage_date"),
-        PublishedTable("ops_receipts", "ops", "marts", ("id",)),
-    ]
-    def at(step):
-        if step == sys.argv[3]:
-            os.kill(os.getpid(), signal.SIGKILL)
-    publish("usage", date(2026, 3, 10), usage, settings, Ledger.open(settings.ledger_address),
-            terms=Terms(grace=timedelta(0)), at=at)
-    """
-)
-
 
 def state(settings: Settings, ledger: Ledger) -> dict[str, Any]:
     """Everything a publication leaves behind, without clock times."""
@@ -270,10 +245,7 @@ def two_nights(home: Path, killed_at: str | None) -> dict[str, Any]:
     publish("usage", NIGHT, USAGE, settings, ledger)
     made_by_hand(settings, 8, CORRECTED)
     if killed_at:
-        died = subprocess.run(
-            [sys.executable, "-c", KILLED, os.pathsep.join(sys.path), str(home), killed_at], check=False, timeout=120
-        )
-        assert died.returncode == -signal.SIGKILL
+        killed(publish_and_die, home, killed_at)
         assert seen(settings, "select count(*) from fct_usage_daily") == [(3,)]
     again = publish("usage", NIGHT + timedelta(days=1), USAGE, settings, ledger, terms=Terms(grace=timedelta(0)))
     assert again.sequence == 2

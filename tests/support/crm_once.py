@@ -1,13 +1,11 @@
-"""Deliver to the CRM, or take its answers in, in a process of its own, and die at a named step.
+"""Deliver to the CRM, or take its answers in, and die at a named step: the one in `DIE_AT`.
 
-`python -m tests.support.crm_once ROOT deliver|take`, with the step in `DIE_AT`. Belongs here: what a killed process was
-doing. Does not belong here: what the next run must find.
+Belongs here: what a killed process was doing; its traps stay, so it must be a process of its own. Does not belong here:
+what the next run must find.
 """
 
 from __future__ import annotations
 
-import os
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -68,11 +66,11 @@ def _set_traps() -> None:
     assert files.durable is durable
 
 
-if __name__ == "__main__":
+def do(root: Path, what: str) -> None:
+    """Deliver, or take the answers in, and come to the end only if there is no such step."""
     _set_traps()
-    opened = home_at(Path(sys.argv[1]))
-    if sys.argv[2] == "deliver":
+    opened = home_at(root)
+    if what == "deliver":
         run(opened)
     else:
         opened.take()
-    sys.stdout.write(os.environ.get("DIE_AT", ""))

@@ -1,6 +1,4 @@
-"""Deliver once in a process of its own, and die at a named step: `python -m tests.support.deliver_once HOME`.
-
-The step is in DIE_AT; with IN_PLACE set the partner allows no renames.
+"""Deliver once, and die at a named step where the environment has one in DIE_AT.
 
 Belongs here: what a killed courier was doing. Does not belong here: what the next run must find.
 """
@@ -8,13 +6,12 @@ Belongs here: what a killed courier was doing. Does not belong here: what the ne
 from __future__ import annotations
 
 import os
-import signal
-import sys
 from datetime import UTC, date, datetime
 from functools import cache
 from pathlib import Path
 
 from tests.support.delivery import Read, contract, hours, published
+from tests.support.processes import die
 
 from nightwatt.contracts.delivery import OpowerIntervalDelivery
 from nightwatt.delivery.deliver import Delivered, PublicationFacts, deliver
@@ -40,7 +37,7 @@ def _value(hour: int, point: int) -> str:
 def die_at(step: str) -> None:
     """End this process the hard way."""
     if step == os.environ.get("DIE_AT"):
-        os.kill(os.getpid(), signal.SIGKILL)
+        die()
 
 
 def run(home: Path, delivery: OpowerIntervalDelivery | None = None) -> Delivered:
@@ -52,8 +49,3 @@ def run(home: Path, delivery: OpowerIntervalDelivery | None = None) -> Delivered
             return deliver(delivery or contract(), settings, ledger, con, PUBLICATION, BUSINESS_DATE, at=die_at)
     finally:
         ledger.close()
-
-
-if __name__ == "__main__":
-    in_place = contract(destination={"connection": "opower", "rename": False}) if "IN_PLACE" in os.environ else None
-    sys.stdout.write(run(Path(sys.argv[1]), in_place).outcome)

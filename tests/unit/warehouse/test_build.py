@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import os
-import signal
 import subprocess
 import sys
-import textwrap
 from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
@@ -14,6 +11,8 @@ from typing import Any
 
 import duckdb
 import pytest
+from tests.support.processes import killed
+from tests.support.stages_once import build_and_die
 
 from nightwatt import warehouse
 from nightwatt.contracts.canonical import READ_COLUMNS
@@ -206,43 +205,11 @@ def test_published_tables_come_from_the_manifest(settings: Settings, ledger: Led
     assert target_path(settings).is_relative_to(settings.root)
 
 
-KILLED = textwrap.dedent(
-    """
-    import os, signal, sys
-    from datetime import date
-    from pathlib import Path
-    sys.path[:0] = sys.argv[1].split(os.pathsep)
-    from nightwatt.ledger import Ledger
-    from nightwatt.settings import Settings
-    from nightwatt.warehouse import BuildInputs, TableInput, build
-    settings = Settings(home=Path(sys.argv[2]), memory_limit="500MB", threads=2, dbt_project=Path(sys.argv[3]))
-    file = settings.lake / "ccb_per/load=2/part-0.parquet"
-    def at(step):
-        if step == sys.argv[4]:
-            os.kill(os.getpid(), signal.SIGKILL)
-    inputs = BuildInputs({"ccb_per": TableInput({"per_id": "VARCHAR"}, [file], "billing", 2)}, as_of=date(2026, 3, 9))
-    build("billing", inputs, settings, Ledger.open(settings.ledger_address), at=at)
-    """
-)
-
-
 @pytest.mark.parametrize("step", ["build.inputs_attached", "build.dbt_done", "build.recorded"])
 def test_killed_at_any_step_and_run_again_gives_the_same_state(settings: Settings, ledger: Ledger, step: str) -> None:
     warehouse.build("billing", persons(settings, "1"), settings, ledger)
     inputs = persons(settings, "1", "2", sequence=2)
-    died = subprocess.run(
-        [
-            sys.executable,
-            "-c",
-            KILLED,
-            os.pathsep.join(sys.path),
-            *map(str, (settings.home, settings.dbt_project)),
-            step,
-        ],
-        check=False,
-        timeout=120,
-    )
-    assert died.returncode == -signal.SIGKILL
+    killed(build_and_die, settings.home, settings.dbt_project, step)
     last = warehouse.last_build_of(settings, "billing")
     assert last is not None and last.is_unfinished == (step != "build.recorded")
     again = warehouse.build("billing", inputs, settings, ledger)
