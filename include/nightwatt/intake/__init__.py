@@ -5,6 +5,7 @@ that intakes run side by side. Does not belong here: finding files (arrival), ke
 of a read (reads), or anything across receipts (warehouse).
 """
 
-from nightwatt.intake.run import LoadResult, intake, replay
+from nightwatt.intake.replaying import replay
+from nightwatt.intake.run import LoadResult, intake
 
 __all__ = ["LoadResult", "intake", "replay"]

@@ -26,7 +26,7 @@ from nightwatt.intake.formats.delimited import BadLine, Delimited, bad_lines, op
 from nightwatt.intake.formats.idoc import IdocFile, Known, Open, open_idocs
 from nightwatt.intake.intervals import fans_out, needs_record, prepare_days, reads_sql
 from nightwatt.intake.lines import locate
-from nightwatt.intake.rejects import REASONS, Reject, read_rejects, reject_path, summary, write_rejects
+from nightwatt.intake.rejects import REASONS, Reject, reject_path, summary, write_rejects
 from nightwatt.intake.tables import lake_columns, table_sql
 from nightwatt.ledger import Ledger, loads
 from nightwatt.ledger.models import Load, LoadState, Receipt, ReceiptState
@@ -50,7 +50,7 @@ class LoadResult:
 
 
 @dataclass(frozen=True)
-class _Input:
+class Input:
     """A file to read: the landed one, or the lines of a replay with their numbers in it."""
 
     path: Path
@@ -72,7 +72,7 @@ class _Job:
     receipt: Receipt
     feed: Feed
     settings: Settings
-    source: _Input
+    source: Input
     load: Load
     aside: Path
 
@@ -109,106 +109,12 @@ def intake(receipt: Receipt, feed: Feed, settings: Settings, ledger: Ledger, lan
         The counts. `held` tells why the receipt was put on hold instead: unreadable, rejects over the
         contract's tolerance, or fewer or more rows than the sender announced.
     """
-    known = _known_idocs(receipt, feed, settings, ledger)
-    source = _Input(landed, receipt.line_count, bool(receipt.needs_cleaning), known=known)
-    return _load(receipt, feed, settings, ledger, source, "intake")
+    known = known_idocs(receipt, feed, settings, ledger)
+    source = Input(landed, receipt.line_count, bool(receipt.needs_cleaning), known=known)
+    return load(receipt, feed, settings, ledger, source, "intake")
 
 
-def replay(
-    receipt: Receipt, feed: Feed, settings: Settings, ledger: Ledger, landed: Path, fixed: Path | None = None
-) -> LoadResult:
-    """Read the open rejects of a receipt again, by the contract as it is now.
-
-    Lines of IDocs mean nothing without their control record and the segments above them, so for those the whole
-    landed file is read again and only its open lines count.
-
-    Args:
-        receipt: a loaded or held receipt with open rejects.
-        feed: its contract.
-        settings: the home.
-        ledger: the book.
-        landed: the file the receipt is of.
-        fixed: a file with corrected lines (with header, if the feed has one; of IDocs with the control record and
-            the segments above) that replace the open rejects; without it the lines are taken as they came.
-
-    Raises:
-        TerminalError: `rejects.none`, if nothing is open that a replay could help; `rejects.held`, if the file
-            itself is not loaded; `rejects.superseded`; `rejects.count_differs`, if the corrected lines are not as
-            many as the open rejects; `rejects.still_bad`, if a corrected IDoc that was put aside whole is not good
-            now. A replay that fails leaves the receipt as it was.
-    """
-    if receipt.state != ReceiptState.LOADED:
-        raise TerminalError(
-            "rejects.held",
-            f"receipt {receipt.id} is not loaded, so replaying its rejects would load only those",
-            f"correct the contract, then `nightwatt load {feed.feed} --retry-held` reads the whole file again",
-        )
-    if receipt.superseded_by_id is not None:
-        raise TerminalError(
-            "rejects.superseded",
-            f"receipt {receipt.id} was superseded by receipt {receipt.superseded_by_id}",
-            "replay the rejects of the newer one; the older file has nothing to add",
-        )
-    with ledger.read() as session:
-        last = loads.latest(session, receipt.id)
-    open_rejects = list(read_rejects(reject_path(settings, feed.feed, last.sequence))) if last else []
-    if last is None or not open_rejects:
-        raise TerminalError("rejects.none", f"receipt {receipt.id} has no open rejects", "see `nightwatt rejects list`")
-    scratch = settings.scratch / f"replay-{receipt.id}"
-    scratch.mkdir(parents=True, exist_ok=True)
-    path = scratch / "lines"
-    try:
-        if not isinstance(feed.format, IdocFormat):
-            source = _replay_input(path, feed, open_rejects, fixed)
-        elif fixed:
-            source = _corrected_idocs(path, feed, open_rejects, fixed)
-        else:
-            source = _landed_again(landed, receipt, open_rejects, _known_idocs(receipt, feed, settings, ledger))
-        return _load(receipt, feed, settings, ledger, source, "replay")
-    finally:
-        shutil.rmtree(scratch, ignore_errors=True)
-
-
-def _replay_input(path: Path, feed: Feed, rejects: list[Reject], fixed: Path | None) -> _Input:
-    form = feed.format.model_copy(update={"compression": "plain", "encoding": "utf-8"})
-    header = int(form.header)
-    if fixed:
-        lines = [line for line in fixed.read_text(feed.format.encoding).splitlines() if line]
-        _same_count(len(lines) - header, rejects, fixed)
-        path.write_text("\n".join(lines) + "\n", "utf-8", newline="")
-        return _Input(path, len(lines), needs_cleaning=True, has_trailer=False, form=form, open_lines=len(rejects))
-    # The bytes of these lines are not text; reading them as some other encoding would make up ids.
-    carried = [r for r in rejects if r.code == "row.bad_encoding"]
-    helped = [r for r in rejects if r.code != "row.bad_encoding"]
-    if not helped:
-        raise TerminalError(
-            "rejects.none",
-            "the open rejects are not text in the contract's encoding",
-            "give corrected lines with --file",
-        )
-    quote = form.quote or ""
-    names = form.delimiter.join(f"{quote}{c}{quote}" for c in feed.file_columns)
-    lines = [names][:header] + [r.raw for r in helped]
-    path.write_text("\n".join(lines) + "\n", "utf-8", newline="")
-    numbers = [0][:header] + [r.line for r in helped]
-    return _Input(path, len(lines), True, numbers, carried, has_trailer=False, form=form, open_lines=len(rejects))
-
-
-def _landed_again(landed: Path, receipt: Receipt, rejects: Sequence[Reject], known: Known) -> _Input:
-    """The landed file, of which only the open lines count."""
-    wanted = Open([r.line for r in rejects])
-    return _Input(landed, 0, bool(receipt.needs_cleaning), open=wanted, open_lines=len(rejects), known=known)
-
-
-def _corrected_idocs(path: Path, feed: Feed, rejects: Sequence[Reject], fixed: Path) -> _Input:
-    """Corrected IDocs: an operator's word, so they are held against no earlier file."""
-    path.write_text(fixed.read_text(feed.format.encoding), "utf-8", newline="")
-    form = feed.format.model_copy(update={"compression": "plain", "encoding": "utf-8"})
-    wanted = Open([], idoc.open_idocs_of([(r.line, r.raw) for r in rejects]))
-    return _Input(path, 0, True, has_trailer=False, form=form, open=wanted, open_lines=len(rejects))
-
-
-def _known_idocs(receipt: Receipt, feed: Feed, settings: Settings, ledger: Ledger) -> Known:
+def known_idocs(receipt: Receipt, feed: Feed, settings: Settings, ledger: Ledger) -> Known:
     """The IDocs that other files of the feed brought; one that was superseded says nothing any more."""
     if not isinstance(feed.format, IdocFormat):
         return idoc.NOTHING_KNOWN
@@ -221,17 +127,8 @@ def _known_idocs(receipt: Receipt, feed: Feed, settings: Settings, ledger: Ledge
     return Known([path for path in others if path.exists()], are_passed_over=feed.mode != "full")
 
 
-def _same_count(found: int, rejects: Sequence[Reject], fixed: Path) -> None:
-    """Corrected lines stand for the rejects one by one; fewer would lose rows, more would make some up."""
-    if found != len(rejects):
-        raise TerminalError(
-            "rejects.count_differs",
-            f"{fixed.name} has {found} line(s) after the header, {len(rejects)} reject(s) are open",
-            "give one corrected line for each open reject; keep lines you cannot correct as they are",
-        )
-
-
-def _load(receipt: Receipt, feed: Feed, settings: Settings, ledger: Ledger, source: _Input, kind: str) -> LoadResult:
+def load(receipt: Receipt, feed: Feed, settings: Settings, ledger: Ledger, source: Input, kind: str) -> LoadResult:
+    """Read a file, or what a replay makes of one, into the lake and the ledger: all of it or nothing."""
     lake = settings.lake / feed.feed
     with ledger.write() as session:
         pattern = str((lake / "load={sequence}").relative_to(settings.root))
@@ -379,7 +276,7 @@ def _structural(bad: BadLine) -> Reject:
     return Reject(bad.line, bad.code, None, bad.reason, bad.raw)
 
 
-def _only_open(con: duckdb.DuckDBPyConnection, unread: list[BadLine], source: _Input) -> list[BadLine]:
+def _only_open(con: duckdb.DuckDBPyConnection, unread: list[BadLine], source: Input) -> list[BadLine]:
     """Let only the open rejects count, and see to it that corrected IDocs stand for all of them."""
     assert source.open is not None  # noqa: S101  (the caller looked)
     found = idoc.restrict(con, source.open)
@@ -471,7 +368,7 @@ def _locate(
     return rejects, located.blank_lines - len(delimited.aside)
 
 
-def _renumbered(rejects: list[Reject], source: _Input) -> list[Reject]:
+def _renumbered(rejects: list[Reject], source: Input) -> list[Reject]:
     if source.line_map is not None:
         numbers = source.line_map
         return [Reject(numbers[r.line - 1], r.code, r.column, r.reason, r.raw) for r in rejects]
