@@ -285,9 +285,9 @@ def test_a_month_of_nights_ends_in_what_the_utility_knows(world: World) -> None:
 @pytest.mark.timeout(1800)
 @pytest.mark.parametrize(
     "world",
-    [(2, date(2024, 10, 20)), (3, date(2024, 10, 20), "full"), (4, date(2024, 10, 20))],
+    [(2, date(2024, 10, 20)), (3, date(2024, 10, 20), "full")],
     indirect=True,
-    ids=["seed 2", "seed 3, billing in one file", "seed 4"],
+    ids=["seed 2", "seed 3, billing in one file"],
 )
 def test_a_year_of_nights_ends_in_what_the_utility_knows(world: World) -> None:
     history = play(world, date(2025, 9, 20), 365)
