@@ -82,11 +82,18 @@ def pytest_unconfigure() -> None:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> Generator[None, None, None]:
     """Leave out the tests of either kind unless asked for, and remember each of them; the others in their order.
 
-    Whole nights come first: a parallel run hands out files in order, and the last ones should be short.
+    Whole nights come first, and before them what asks for the most time: a parallel run hands out files in order, and
+    the last ones should be short.
     """
     _leave_out(config, items)
     yield  # into a random order
-    items.sort(key=lambda item: item.path.relative_to(REPOSITORY / "tests").parts[0] in SHORT)
+    items.sort(key=lambda item: (item.path.relative_to(REPOSITORY / "tests").parts[0] in SHORT, -_allowed(item)))
+
+
+def _allowed(item: pytest.Item) -> float:
+    """Return the seconds a test asks for, where it asks for any."""
+    asked = item.get_closest_marker("timeout")
+    return float(asked.args[0]) if asked else 0.0
 
 
 def _leave_out(config: pytest.Config, items: list[pytest.Item]) -> None:
