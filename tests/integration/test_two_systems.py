@@ -374,7 +374,7 @@ def test_a_history_cut_six_weeks_back_and_the_file_after_it_end_in_the_same_stat
     assert partner.periods == {
         point: kept
         for point, periods in whole.periods.items()
-        if (kept := {p: a for p, a in periods.items() if p.end > begins and a.value != 0})
+        if (kept := {p: a for p, a in periods.items() if p.end > begins and (a.value or a.charge)})
     }
     billed_accounts = {row["account_id"] for row in partner.accounts.values()}
     assert {key: row for key, row in whole.accounts.items() if row["account_id"] in billed_accounts} == partner.accounts
