@@ -1,3 +1,6 @@
+{{ config(materialized='table') }}
+
+-- A query of its own, or a large utility's history does not fit in memory.
 -- What each contract was billed for in a period, as far back as the bills go. A print document says what a contract
 -- costs, not what a period of it costs: where a bill has several periods of a contract, they have no charge.
 with bills as (
