@@ -173,8 +173,10 @@ def known_accounts(world: World) -> dict[tuple[str, str], tuple[str, str, str, s
 
 def accounts_of(receiver: Receiver) -> dict[tuple[str, str], tuple[str, str, str, str]]:
     """Return the same of what the partner has."""
-    columns = ("customer_id", "premise_id", "active_date", "inactive_date")
-    return {key: tuple(row[c] for c in columns) for key, row in receiver.accounts.items()}  # type: ignore[misc]
+    return {
+        key: (row["customer_id"], row["premise_id"], row["active_date"], row["inactive_date"])
+        for key, row in receiver.accounts.items()
+    }
 
 
 def send_samples(world: World, day: date) -> None:

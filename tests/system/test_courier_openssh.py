@@ -7,7 +7,6 @@ import os
 import shutil
 import socket
 import subprocess
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +14,7 @@ from pathlib import Path
 import pytest
 from tests.support.deliver_once import run
 from tests.support.delivery import contract
+from tests.support.openssh import wait_for
 
 from nightwatt.contracts.delivery import OpowerIntervalDelivery
 from nightwatt.delivery.deliver import Outcome
@@ -86,20 +86,11 @@ def sshd(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Sshd]:
     for name, value in settings.items():
         monkeypatch.setenv(f"NIGHTWATT_SFTP_OPOWER_{name}", value)
     try:
-        _wait_for(port)
+        wait_for(port)
         yield Sshd(folder)
     finally:
         server.terminate()
         server.wait(10)
-
-
-def _wait_for(port: int) -> None:
-    for _ in range(100):
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)) == 0:
-                return
-        time.sleep(0.1)
-    raise AssertionError("sshd did not start")
 
 
 def test_delivers_once(sshd: Sshd, tmp_path: Path) -> None:

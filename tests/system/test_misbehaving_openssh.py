@@ -8,7 +8,6 @@ import shutil
 import signal
 import socket
 import subprocess
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from pathlib import Path
 
 import pytest
 from tests.support.errands import FOLDER, SIZE, Errand, Listening, empty_ledger, errand
+from tests.support.openssh import wait_for
 
 from nightwatt.delivery.courier import At, nowhere
 from nightwatt.errors import NightWattError, TransientError
@@ -77,21 +77,12 @@ def sshd(home: Path, port: int, sftp: str = "", host_key: str = "host_key") -> I
     command = [SSHD, "-D", "-e", "-f", str(configuration)]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
-        _wait_for(port)
+        wait_for(port)
         yield Sshd(port, process)
     finally:
         Sshd(port, process).signal_sessions(signal.SIGKILL)
         process.terminate()
         process.wait(10)
-
-
-def _wait_for(port: int) -> None:
-    for _ in range(100):
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)) == 0:
-                return
-        time.sleep(0.1)
-    raise AssertionError("sshd did not start")
 
 
 @pytest.fixture

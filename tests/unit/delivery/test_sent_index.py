@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -120,9 +120,11 @@ def test_a_file_with_no_rows_has_an_index_with_none(archive: Archive) -> None:
         (lambda copy: copy.write_bytes(copy.read_bytes()[:-1]), "sent.copy_changed"),
     ],
 )
-def test_without_the_copy_that_was_sent_no_index_is_made(archive: Archive, damage: object, code: str) -> None:
+def test_without_the_copy_that_was_sent_no_index_is_made(
+    archive: Archive, damage: Callable[[Path], object], code: str
+) -> None:
     archive.send("customer", [account_row("SP1")])
-    damage(archive.copy_of(0, name_of("customer", "20260301060000")))  # type: ignore[operator]
+    damage(archive.copy_of(0, name_of("customer", "20260301060000")))
 
     with pytest.raises(TerminalError) as refused:
         indexed(archive)

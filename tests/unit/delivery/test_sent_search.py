@@ -206,11 +206,11 @@ def test_columns_that_only_one_sending_has_are_named(archive: Archive) -> None:
     assert (told.columns_only_first, told.columns_only_second, told.same) == (("old",), ("new",), 1)
 
 
-def test_files_of_the_crm_are_not_compared() -> None:
+def test_files_of_the_crm_are_not_compared(archive: Archive) -> None:
     crm: Any = SimpleNamespace(delivery="crm_core", kind="crm", profile="salesforce/core_v62")
 
     with pytest.raises(TerminalError) as refused:
-        compare(None, None, crm, (1, 2))  # type: ignore[arg-type]
+        compare(archive.settings, archive.ledger, crm, (1, 2))
 
     assert refused.value.code == "sent.not_searchable"
 

@@ -6,13 +6,12 @@ Belongs here: the typed model of a legacy billing profile. Does not belong here:
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from nightwatt.delivery.opower.profile import Number, OpowerProfile, check_column_names
+from nightwatt.delivery.opower.profile import BilledColumn, OpowerProfile, check_column_names
 from nightwatt.delivery.specification import PROFILES, Strict, load
 
 FileKind = Literal["full", "customer", "usage"]
@@ -42,49 +41,24 @@ _NEEDED: dict[Block, dict[str, BillingType]] = {
 """Columns the standard's rules speak of: without them nothing can be checked."""
 
 
-class Limit(Strict):
-    """How long a text may be."""
-
-    characters: int = Field(ge=1)
-    confirmed: bool = Field(False, description="printed by the partner: longer is refused; otherwise only warned of")
-
-
-class BillingColumn(Strict):
+class BillingColumn(BilledColumn):
     """One column of a block."""
 
-    name: str = Field(pattern=r"^[A-Za-z][A-Za-z0-9_]*$")
     type: BillingType
-    required: bool
     column: str | None = Field(
         None,
         description="column of dim_service_agreement, in the usage block of fct_billed_usage, that fills it",
     )
     map: dict[str, str] | None = Field(None, description="of a code column: the mart's value to the partner's")
-    default: str | None = Field(None, description="what the partner reads where the column is empty")
-    values: list[str] | None = Field(None, description="every value the partner accepts")
     estimated: list[str] = Field(default_factory=list, description="of `values`, those that say: not a reading")
-    length: Limit | None = None
-    looks_like: str | None = Field(None, description="regular expression; a value of another form is warned of")
-    number: Number | None = None
-    confirmed: list[str] = Field(default_factory=list)
-    unconfirmed: list[str] = Field(default_factory=list)
-    note: str | None = None
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
-        if "name" not in self.confirmed:
-            raise ValueError(f"column {self.name}: its name is not confirmed, so it cannot be written")
-        if (self.type == "code") != (self.values is not None):
-            raise ValueError(f"column {self.name}: a code column, and no other, needs `values`")
-        if (self.type == "number") != (self.number is not None):
-            raise ValueError(f"column {self.name}: a number column, and no other, needs `number`")
         unknown = sorted({*self.estimated, *filter(None, [self.default])} - set(self.values or ()))
         if self.type == "code" and unknown:
             raise ValueError(f"column {self.name}: not among its values: {', '.join(unknown)}")
         if self.map is not None and (self.column is None or not set(self.map.values()) <= set(self.values or ())):
             raise ValueError(f"column {self.name}: `map` needs a `column`, and leads to one of `values`")
-        if self.looks_like is not None:
-            re.compile(self.looks_like)
         return self
 
 

@@ -7,14 +7,12 @@ checking by it. Nothing writes these files.
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from nightwatt.delivery.opower.billing_profile import Limit
-from nightwatt.delivery.opower.profile import Number, OpowerProfile, check_column_names
+from nightwatt.delivery.opower.profile import BilledColumn, OpowerProfile, check_column_names
 from nightwatt.delivery.specification import PROFILES, Strict, load
 
 FileKind = Literal["bill", "bill_segment", "line_item", "service_quantity"]
@@ -25,33 +23,11 @@ _NEEDED: dict[str, ColumnType] = {AGREEMENT: "identifier", STARTS: "datetime", E
 """Columns of a segment file that the rule of touching segments speaks of."""
 
 
-class Column(Strict):
+class Column(BilledColumn):
     """One column of a file."""
 
-    name: str = Field(pattern=r"^[A-Za-z][A-Za-z0-9_]*$")
     type: ColumnType
-    required: bool
     key: bool = Field(False, description="part of the file's primary key")
-    default: str | None = Field(None, description="what the partner reads where the column is empty")
-    values: list[str] | None = Field(None, description="every value the partner accepts")
-    length: Limit | None = None
-    looks_like: str | None = Field(None, description="regular expression; a value of another form is warned of")
-    number: Number | None = None
-    confirmed: list[str] = Field(default_factory=list)
-    unconfirmed: list[str] = Field(default_factory=list)
-    note: str | None = None
-
-    @model_validator(mode="after")
-    def _consistent(self) -> Self:
-        if "name" not in self.confirmed:
-            raise ValueError(f"column {self.name}: its name is not confirmed, so it cannot be in a file")
-        if (self.type == "code") != (self.values is not None):
-            raise ValueError(f"column {self.name}: a code column, and no other, needs `values`")
-        if (self.type == "number") != (self.number is not None):
-            raise ValueError(f"column {self.name}: a number column, and no other, needs `number`")
-        if self.looks_like is not None:
-            re.compile(self.looks_like)
-        return self
 
 
 class Datetime(Strict):

@@ -7,6 +7,7 @@ checking by it.
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from decimal import Decimal
@@ -44,6 +45,41 @@ class Number(Strict):
     max_decimals: int = Field(8, ge=0, le=8, description="an amount with more is never rounded: it is held back")
     maximum: Decimal
     negative_enabled: bool = Field(False, description="the partner has configured negative amounts")
+
+
+class Limit(Strict):
+    """How long a text may be."""
+
+    characters: int = Field(ge=1)
+    confirmed: bool = Field(False, description="printed by the partner: longer is refused; otherwise only warned of")
+
+
+class BilledColumn(Strict):
+    """One column of a billing file, of whichever of the partner's two billing standards."""
+
+    name: str = Field(pattern=r"^[A-Za-z][A-Za-z0-9_]*$")
+    type: str
+    required: bool
+    default: str | None = Field(None, description="what the partner reads where the column is empty")
+    values: list[str] | None = Field(None, description="every value the partner accepts")
+    length: Limit | None = None
+    looks_like: str | None = Field(None, description="regular expression; a value of another form is warned of")
+    number: Number | None = None
+    confirmed: list[str] = Field(default_factory=list)
+    unconfirmed: list[str] = Field(default_factory=list)
+    note: str | None = None
+
+    @model_validator(mode="after")
+    def _whole(self) -> Self:
+        if "name" not in self.confirmed:
+            raise ValueError(f"column {self.name}: its name is not confirmed, so it cannot be in a file")
+        if (self.type == "code") != (self.values is not None):
+            raise ValueError(f"column {self.name}: a code column, and no other, needs `values`")
+        if (self.type == "number") != (self.number is not None):
+            raise ValueError(f"column {self.name}: a number column, and no other, needs `number`")
+        if self.looks_like is not None:
+            re.compile(self.looks_like)
+        return self
 
 
 class Column(Strict):
