@@ -19,6 +19,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from nightwatt.contracts.formats import DelimitedFormat, Format, IdocFormat, SegmentName
 from nightwatt.contracts.idoc_records import CONTROL, SDATA_LENGTH
 from nightwatt.contracts.names import PatternError, compile_pattern
+from nightwatt.contracts.sources import LocalSource, Source
 
 
 class Quality(StrEnum):
@@ -126,9 +127,7 @@ Wholeness = Annotated[DoneMarker | Quiet | Trailer | Manifest, Field(discriminat
 class Arrival(_Strict):
     """Where the files come from and what they are called."""
 
-    transport: Literal["local"] = Field(
-        "local", description="how files are fetched; SFTP, SQL and HTTP have their place here"
-    )
+    source: Source = Field(LocalSource(), description="where they come from; the feed's inbound folder otherwise")
     folder: RelativeFolder = Field(".", description="folder below the inbound folder")
     pattern: FilePattern = Field(description="file name with {business_date:%Y%m%d}, {part}, {any}")
     wholeness: Wholeness

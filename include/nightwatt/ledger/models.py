@@ -118,6 +118,55 @@ class RunState(StrEnum):
     FAILED = "failed"
 
 
+class Severity(StrEnum):
+    """How loud an alert is."""
+
+    WARNING = "warning"  # somebody should look before the deadline
+    CRITICAL = "critical"  # a promise is broken, or nothing will mend itself
+
+
+class AlertState(StrEnum):
+    """Where an alert stands."""
+
+    OPEN = "open"
+    ACKNOWLEDGED = "acknowledged"  # somebody has it; it speaks up again only when it gets worse
+    CLOSED = "closed"  # its condition is gone
+
+
+class NoticeKind(StrEnum):
+    """Why a message about an alert goes out."""
+
+    OPENED = "opened"
+    ESCALATED = "escalated"
+    CLOSED = "closed"
+
+
+class NoticeState(StrEnum):
+    """Where a message about an alert stands on its way through one channel."""
+
+    PENDING = "pending"
+    SENDING = "sending"  # claimed by one process; taken over by another when the claim is old
+    SENT = "sent"
+    FAILED = "failed"  # given up after its tries; the next look says so through the other channels
+    DROPPED = "dropped"  # no longer worth saying: the alert closed before the message went out
+
+
+class NightChoice(StrEnum):
+    """What a person decided about one feed and one night."""
+
+    RELEASE = "release"  # it may come late: the night waits for it until the time given
+    SKIP = "skip"  # the night goes on without it
+    ACCEPT = "accept"  # the night goes on with what is there: too few files, too few rows, files on hold left out
+
+
+class BreakerState(StrEnum):
+    """Whether a source is asked."""
+
+    CLOSED = "closed"  # it is
+    OPEN = "open"  # not before `retry_at`
+    HALF_OPEN = "half_open"  # one try is under way
+
+
 class SequenceCounter(Base):
     """One row: the last number handed out. Updated inside the transaction that uses the number."""
 
@@ -321,6 +370,134 @@ class Run(Base):
     business_date: Mapped[date | None] = mapped_column(Date, index=True)
     started_by: Mapped[str] = mapped_column(String(255))  # cli, or dag_id/run_id
     state: Mapped[str] = mapped_column(String(20))
+    started_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    ended_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    message: Mapped[str | None] = mapped_column(Text)
+
+
+class Alert(Base):
+    """One thing that is wrong, from when it was seen until it is not wrong any more."""
+
+    __tablename__ = "alerts"
+
+    id: Mapped[int] = mapped_column(Integer, primary_key=True)
+    open_key: Mapped[str | None] = mapped_column(String(300), unique=True)  # topic:subject:date; null once closed
+    topic: Mapped[str] = mapped_column(String(50))  # what about the subject is wrong; its code may get worse
+    code: Mapped[str] = mapped_column(String(100), index=True)
+    subject: Mapped[str] = mapped_column(String(255))  # feed, domain, delivery, source or service
+    business_date: Mapped[date | None] = mapped_column(Date, index=True)
+    domain: Mapped[str | None] = mapped_column(String(50))
+    cause: Mapped[str] = mapped_column(String(300))  # alerts of one cause go out in one message
+    severity: Mapped[str] = mapped_column(String(20))
+    state: Mapped[str] = mapped_column(String(20), index=True)
+    message: Mapped[str] = mapped_column(Text)
+    remedy: Mapped[str] = mapped_column(Text)
+    runbook: Mapped[str | None] = mapped_column(String(100))  # page below docs/runbooks
+    evidence: Mapped[dict[str, Any]] = mapped_column(JSON)  # numbers and names, never row values
+    opened_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    updated_at: Mapped[datetime] = mapped_column(UtcDateTime)  # when code, severity or message last changed
+    seen_at: Mapped[datetime] = mapped_column(UtcDateTime)  # when a look last found it
+    escalated_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    acknowledged_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    acknowledged_by: Mapped[str | None] = mapped_column(String(255))
+    note: Mapped[str | None] = mapped_column(Text)
+    closed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    reported_by: Mapped[str] = mapped_column(String(255))  # who looked first: watchdog, cli, or dag_id/run_id
+
+
+class Notice(Base):
+    """One message about one alert through one channel; notices of one message share its number."""
+
+    __tablename__ = "notices"
+    __table_args__ = (UniqueConstraint("alert_id", "channel", "kind", "severity", name="uq_notices_once"),)
+
+    id: Mapped[int] = mapped_column(Integer, primary_key=True)
+    alert_id: Mapped[int] = mapped_column(ForeignKey("alerts.id"), index=True)
+    channel: Mapped[str] = mapped_column(String(100))
+    kind: Mapped[str] = mapped_column(String(20))
+    severity: Mapped[str] = mapped_column(String(20))
+    message_id: Mapped[str] = mapped_column(String(64), index=True)
+    state: Mapped[str] = mapped_column(String(20), index=True)
+    due_at: Mapped[datetime] = mapped_column(UtcDateTime)  # later than now in quiet hours and between tries
+    claimed_by: Mapped[str | None] = mapped_column(String(255))
+    claimed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    attempts: Mapped[int] = mapped_column(Integer, default=0)
+    sent_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    error: Mapped[str | None] = mapped_column(Text)
+
+
+class NightDecision(Base):
+    """A person's word on one feed and one night; the newest that was not taken back counts."""
+
+    __tablename__ = "night_decisions"
+
+    id: Mapped[int] = mapped_column(Integer, primary_key=True)
+    feed: Mapped[str] = mapped_column(String(100), index=True)
+    business_date: Mapped[date] = mapped_column(Date, index=True)
+    choice: Mapped[str] = mapped_column(String(20))
+    until: Mapped[datetime | None] = mapped_column(UtcDateTime)  # of a release: how long the night waits
+    reason: Mapped[str] = mapped_column(Text)
+    decided_by: Mapped[str] = mapped_column(String(255))
+    decided_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    revoked_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    revoked_by: Mapped[str | None] = mapped_column(String(255))
+
+
+class Look(Base):
+    """The newest look for a feed's files of one night: what was there, and what is still missing."""
+
+    __tablename__ = "looks"
+
+    feed: Mapped[str] = mapped_column(String(100), primary_key=True)
+    business_date: Mapped[date] = mapped_column(Date, primary_key=True)
+    first_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    at: Mapped[datetime] = mapped_column(UtcDateTime)
+    ready_at: Mapped[datetime | None] = mapped_column(UtcDateTime)  # first look at which all was there
+    is_ready: Mapped[bool] = mapped_column()
+    arrived: Mapped[int] = mapped_column(Integer)
+    expected: Mapped[int] = mapped_column(Integer)
+    reason: Mapped[str] = mapped_column(Text)
+    unknown: Mapped[list[Any]] = mapped_column(JSON)  # [name, why] of files that fit no feed of the folder
+    looked_by: Mapped[str] = mapped_column(String(255))
+
+
+class Heartbeat(Base):
+    """The last sign of life of a process that must run all the time."""
+
+    __tablename__ = "heartbeats"
+
+    name: Mapped[str] = mapped_column(String(100), primary_key=True)  # watchdog, watch_night, scheduler, triggerer
+    at: Mapped[datetime] = mapped_column(UtcDateTime)
+    detail: Mapped[str | None] = mapped_column(Text)
+
+
+class Breaker(Base):
+    """The circuit breaker of one source of files: after repeated failures it is left alone for a while."""
+
+    __tablename__ = "breakers"
+
+    source: Mapped[str] = mapped_column(String(100), primary_key=True)  # kind:connection, e.g. sftp:mdm
+    state: Mapped[str] = mapped_column(String(20))
+    failures: Mapped[int] = mapped_column(Integer)  # in a row
+    opened_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    retry_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    error: Mapped[str | None] = mapped_column(Text)  # code and message of the last failure
+    updated_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+class Extraction(Base):
+    """One pull of rows out of a source, written as a file of its feed; its mark is where the next one begins."""
+
+    __tablename__ = "extractions"
+
+    id: Mapped[int] = mapped_column(Integer, primary_key=True)
+    feed: Mapped[str] = mapped_column(String(100), index=True)
+    business_date: Mapped[date] = mapped_column(Date, index=True)
+    file_name: Mapped[str | None] = mapped_column(String(255))
+    since: Mapped[str | None] = mapped_column(String(100))  # rows changed at or after this; null: all rows
+    mark: Mapped[str | None] = mapped_column(String(100))  # newest change it holds, in the source's own clock
+    rows: Mapped[int | None] = mapped_column(Big)
+    state: Mapped[str] = mapped_column(String(20))  # running, succeeded, failed
     started_at: Mapped[datetime] = mapped_column(UtcDateTime)
     ended_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     message: Mapped[str | None] = mapped_column(Text)
