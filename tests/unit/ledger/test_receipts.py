@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,13 +15,6 @@ from nightwatt.ledger.receipts import NightFacts
 
 NOW = datetime(2026, 3, 9, 8, 30, tzinfo=UTC)
 NIGHT = date(2026, 3, 9)
-
-
-@pytest.fixture
-def ledger(tmp_path: Path) -> Iterator[Ledger]:
-    opened = Ledger.open(f"sqlite:///{tmp_path / 'ledger.db'}", lambda: NOW)
-    yield opened
-    opened.close()
 
 
 def add(ledger: Ledger, content: str, **changes: Any) -> int:
