@@ -124,6 +124,11 @@ class Severity(StrEnum):
     WARNING = "warning"  # somebody should look before the deadline
     CRITICAL = "critical"  # a promise is broken, or nothing will mend itself
 
+    @property
+    def rank(self) -> int:
+        """How loud, as a number: the louder the higher."""
+        return list(Severity).index(self)
+
 
 class AlertState(StrEnum):
     """Where an alert stands."""
@@ -398,6 +403,7 @@ class Alert(Base):
     updated_at: Mapped[datetime] = mapped_column(UtcDateTime)  # when code, severity or message last changed
     seen_at: Mapped[datetime] = mapped_column(UtcDateTime)  # when a look last found it
     escalated_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    escalations: Mapped[int] = mapped_column(Integer, default=0)  # how often it got worse
     acknowledged_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     acknowledged_by: Mapped[str | None] = mapped_column(String(255))
     note: Mapped[str | None] = mapped_column(Text)
@@ -409,12 +415,13 @@ class Notice(Base):
     """One message about one alert through one channel; notices of one message share its number."""
 
     __tablename__ = "notices"
-    __table_args__ = (UniqueConstraint("alert_id", "channel", "kind", "severity", name="uq_notices_once"),)
+    __table_args__ = (UniqueConstraint("alert_id", "channel", "kind", "number", name="uq_notices_once"),)
 
     id: Mapped[int] = mapped_column(Integer, primary_key=True)
     alert_id: Mapped[int] = mapped_column(ForeignKey("alerts.id"), index=True)
     channel: Mapped[str] = mapped_column(String(100))
     kind: Mapped[str] = mapped_column(String(20))
+    number: Mapped[int] = mapped_column(Integer, default=0)  # how often the alert had got worse by then
     severity: Mapped[str] = mapped_column(String(20))
     message_id: Mapped[str] = mapped_column(String(64), index=True)
     state: Mapped[str] = mapped_column(String(20), index=True)

@@ -11,7 +11,7 @@ from nightwatt.stages.delivering import DeliverSummary, deliver
 from nightwatt.stages.loading import LoadSummary, MergeSummary, load, merge_reads, rebuild_reads, replay_rejects
 from nightwatt.stages.phasing import Population, approve, deliver_phase, population, reject, review_file, take_back
 from nightwatt.stages.platform import Platform
-from nightwatt.stages.watching import WatchSummary, watch_sendings
+from nightwatt.stages.watching import WatchSummary, acknowledge_alert, watch_sendings
 
 __all__ = [
     "AcknowledgeSummary",
@@ -26,6 +26,7 @@ __all__ = [
     "PublishSummary",
     "WatchSummary",
     "acknowledge",
+    "acknowledge_alert",
     "approve",
     "arrive",
     "build",

@@ -13,8 +13,9 @@ from typing import Any
 
 from nightwatt import checks
 from nightwatt.contracts.delivery import Delivery, OpowerDelivery
-from nightwatt.ledger import sendings
+from nightwatt.ledger import alerts, sendings
 from nightwatt.ledger.checks import CheckResult, record_news
+from nightwatt.ledger.models import Alert
 from nightwatt.stages.platform import Platform
 
 HISTORY_DAYS = 120
@@ -60,6 +61,16 @@ def watch_sendings(platform: Platform, delivery_name: str | None = None) -> Watc
     with platform.ledger.write() as session:
         news = record_news(session, found, platform.clock())
     return WatchSummary(tuple(found), len(news))
+
+
+def acknowledge_alert(platform: Platform, alert_id: int, by: str, note: str | None = None) -> Alert:
+    """Note who has an alert in hand: it speaks up again only when it gets worse.
+
+    Raises:
+        TerminalError: `alert.unknown`; `alert.closed`.
+    """
+    with platform.ledger.write() as session:
+        return alerts.acknowledge(session, alert_id, by, note, platform.clock())
 
 
 def _look(platform: Platform, contract: Delivery) -> list[CheckResult]:

@@ -32,6 +32,7 @@ def upgrade() -> None:
         sa.Column("updated_at", UtcDateTime(), nullable=False),
         sa.Column("seen_at", UtcDateTime(), nullable=False),
         sa.Column("escalated_at", UtcDateTime(), nullable=True),
+        sa.Column("escalations", sa.Integer(), nullable=False),
         sa.Column("acknowledged_at", UtcDateTime(), nullable=True),
         sa.Column("acknowledged_by", sa.String(length=255), nullable=True),
         sa.Column("note", sa.Text(), nullable=True),
@@ -121,6 +122,7 @@ def upgrade() -> None:
         sa.Column("alert_id", sa.Integer(), nullable=False),
         sa.Column("channel", sa.String(length=100), nullable=False),
         sa.Column("kind", sa.String(length=20), nullable=False),
+        sa.Column("number", sa.Integer(), nullable=False),
         sa.Column("severity", sa.String(length=20), nullable=False),
         sa.Column("message_id", sa.String(length=64), nullable=False),
         sa.Column("state", sa.String(length=20), nullable=False),
@@ -135,7 +137,7 @@ def upgrade() -> None:
             ["alerts.id"],
         ),
         sa.PrimaryKeyConstraint("id"),
-        sa.UniqueConstraint("alert_id", "channel", "kind", "severity", name="uq_notices_once"),
+        sa.UniqueConstraint("alert_id", "channel", "kind", "number", name="uq_notices_once"),
     )
     with op.batch_alter_table("notices", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_notices_alert_id"), ["alert_id"], unique=False)
