@@ -6,9 +6,8 @@ Does not belong here: telling anybody (the callers do) and writing verdicts down
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime, timedelta
 from enum import StrEnum
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -16,14 +15,23 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from nightwatt.calendar import wall_instant
+from nightwatt.alerting.plan import DOMAIN_DEADLINES, night_plan
 from nightwatt.contracts.catalog import Catalog
 from nightwatt.errors import TerminalError
 from nightwatt.ledger.book import Ledger
 from nightwatt.ledger.models import DeliveryState, PhaseKind, Publication, PublicationState, Sending
 
-DOMAIN_DEADLINES: Mapping[str, time] = {"billing": time(6, 0), "usage": time(7, 0)}
-"""Wall-clock times, on the business date, by which a domain's marts must be published."""
+__all__ = [
+    "DOMAIN_DEADLINES",
+    "Due",
+    "NightVerdict",
+    "State",
+    "Verdict",
+    "deadlines",
+    "night_verdicts",
+    "verdict",
+    "verdict_on",
+]
 
 
 class State(StrEnum):
@@ -131,20 +139,11 @@ class Due:
 
 def deadlines(catalog: Catalog, business_date: date, zone: ZoneInfo) -> list[Due]:
     """List what a business date owes, in the order in which it falls due."""
-    owed = [
-        Due("publication", domain, f"{domain} published", wall_instant(business_date, wall, zone))
-        for domain, wall in DOMAIN_DEADLINES.items()
+    return [
+        Due(owed.kind, owed.subject, owed.title, owed.deadline)
+        for owed in night_plan(catalog, business_date, zone).owed
+        if owed.kind != "report"
     ]
-    owed += [
-        Due(
-            "delivery",
-            name,
-            f"{contract.title} delivered",
-            wall_instant(business_date, contract.deadline, zone),
-        )
-        for name, contract in sorted(catalog.deliveries.items())
-    ]
-    return sorted(owed, key=lambda due: (due.deadline, due.kind, due.subject))
 
 
 # --- what is done --------------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""Loading a catalog: a folder of YAML files, `feeds/*.yaml`, `deliveries/*.yaml` and `audiences/*.yaml`.
+"""Loading a catalog: a folder of YAML files, `feeds/*.yaml`, `deliveries/*.yaml`, `audiences/*.yaml`, `holidays.yaml`.
 
 Belongs here: reading, validating, and saying in plain words which file, which key, and what to do.
 Does not belong here: the grammar itself (`feed.py`, `delivery.py`, `audience.py`).
@@ -19,12 +19,14 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 from nightwatt.contracts.audience import Audience
 from nightwatt.contracts.delivery import DELIVERY, Delivery
 from nightwatt.contracts.feed import Feed
+from nightwatt.contracts.holidays import Holidays
 from nightwatt.errors import TerminalError
 
 PACKAGED = Path(__file__).parent / "catalog"
 
 FEED: TypeAdapter[Feed] = TypeAdapter(Feed)
 AUDIENCE: TypeAdapter[Audience] = TypeAdapter(Audience)
+HOLIDAYS: TypeAdapter[Holidays] = TypeAdapter(Holidays)
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -51,6 +53,7 @@ class Catalog:
     deliveries: Mapping[str, Delivery]
     idle: Mapping[str, Feed] = field(default_factory=dict)  # never waited for; the models find them without a row
     audiences: Mapping[str, Audience] = field(default_factory=dict)
+    holidays: Holidays = field(default_factory=Holidays)  # of the utility; a catalog without holidays.yaml has none
 
     def feed(self, name: str) -> Feed:
         """Return a feed by name.
@@ -112,14 +115,15 @@ def load_catalog(folder: Path | None = None, systems: Collection[str] | None = N
     feeds, feed_faults = _load_all(folder / "feeds", FEED, "feed")
     deliveries, delivery_faults = _load_all(folder / "deliveries", DELIVERY, "delivery")
     audiences, audience_faults = _load_all(folder / "audiences", AUDIENCE, "audience")
-    faults = feed_faults + delivery_faults + audience_faults
+    holidays, holiday_faults = _load_holidays(folder / "holidays.yaml")
+    faults = feed_faults + delivery_faults + audience_faults + holiday_faults
     if faults:
         raise TerminalError(
             "catalog.invalid",
             f"{len(faults)} fault(s) in {folder}:\n  " + "\n  ".join(map(str, faults)),
             "correct the files named; `nightwatt feeds check` looks again",
         )
-    return replace(_in_use(folder, feeds, deliveries, systems), audiences=audiences)
+    return replace(_in_use(folder, feeds, deliveries, systems), audiences=audiences, holidays=holidays)
 
 
 def _in_use(
@@ -181,22 +185,35 @@ def _plain(text: str) -> Any:
     return yaml.load(text, _UniqueKeys)  # noqa: S506  (a SafeLoader)
 
 
+def _load_holidays(path: Path) -> tuple[Holidays, list[Fault]]:
+    if not path.exists():
+        return Holidays(), []
+    found, faults = _read(path, HOLIDAYS, "start with `holidays:`")
+    return found or Holidays(), faults
+
+
 def _load_one(path: Path, model: TypeAdapter[Model], name_key: str) -> tuple[Model | None, list[Fault]]:
+    contract, faults = _read(path, model, f"start with `{name_key}: {path.stem}`")
+    if contract is not None and (name := getattr(contract, name_key)) != path.stem:
+        return None, [Fault(path, name_key, f"is {name!r}", f"name it like its file: {name_key}: {path.stem}")]
+    return contract, faults
+
+
+def _read(path: Path, model: TypeAdapter[Model], beginning: str) -> tuple[Model | None, list[Fault]]:
     try:
         raw = _plain(path.read_text("utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError, OSError) as e:
+    except (
+        yaml.YAMLError,
+        ValueError,
+        OSError,
+    ) as e:  # a ValueError: bytes that are no text, a day that does not exist
         return None, [Fault(path, "(file)", f"cannot be read as YAML: {_first_line(e)}", "correct the YAML")]
     if not isinstance(raw, dict):
-        return None, [Fault(path, "(file)", "is not a mapping of keys", f"start with `{name_key}: {path.stem}`")]
+        return None, [Fault(path, "(file)", "is not a mapping of keys", beginning)]
     try:
-        contract = model.validate_python(raw)
+        return model.validate_python(raw), []
     except ValidationError as e:
         return None, list(_faults(path, raw, e))
-    if raw.get(name_key) != path.stem:
-        return None, [
-            Fault(path, name_key, f"is {raw.get(name_key)!r}", f"name it like its file: {name_key}: {path.stem}")
-        ]
-    return contract, []
 
 
 def _faults(path: Path, raw: object, error: ValidationError) -> Iterator[Fault]:

@@ -10,7 +10,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
-from nightwatt.contracts.feed import WallTime
+from nightwatt.contracts.schedule import WallTime
 from nightwatt.contracts.watch import Watch
 
 Identifier = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]

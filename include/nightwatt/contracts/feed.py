@@ -7,18 +7,18 @@ here: finding and loading the files (`catalog.py`) or turning a contract into SQ
 from __future__ import annotations
 
 import re
-from datetime import time
 from decimal import Decimal
 from enum import StrEnum
 from pathlib import PurePosixPath
 from typing import Annotated, Literal, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from nightwatt.contracts.formats import DelimitedFormat, Format, IdocFormat, SegmentName
 from nightwatt.contracts.idoc_records import CONTROL, SDATA_LENGTH
 from nightwatt.contracts.names import PatternError, compile_pattern
+from nightwatt.contracts.schedule import Schedule, WallTime
 from nightwatt.contracts.sources import LocalSource, Source
 
 
@@ -53,19 +53,6 @@ def _more_than_nothing(factor: str) -> str:
     return factor
 
 
-def _written_out(wall: object) -> object:
-    # YAML reads an unquoted 6:00 as 360 (sixty to the one), which would pass for six minutes past midnight.
-    if not isinstance(wall, str | time):
-        raise ValueError('write a wall-clock time in quotes, such as "06:00"')
-    return wall
-
-
-def _without_zone(wall: time) -> time:
-    if wall.tzinfo:
-        raise ValueError("a wall-clock time has no zone; it counts in the utility's")
-    return wall
-
-
 def _inside(folder: str) -> str:
     path = PurePosixPath(folder)
     if path.is_absolute() or ".." in path.parts or "\\" in folder:
@@ -76,7 +63,6 @@ def _inside(folder: str) -> str:
 RelativeFolder = Annotated[str, AfterValidator(_inside)]
 ZoneName = Annotated[str, AfterValidator(_known_zone)]
 FilePattern = Annotated[str, AfterValidator(_known_pattern)]
-WallTime = Annotated[time, BeforeValidator(_written_out), AfterValidator(_without_zone)]
 Identifier = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
 Offset = Annotated[str, Field(pattern=r"^[+-]\d{2}:\d{2}$")]
 
@@ -353,6 +339,7 @@ class Feed(_Strict):
     )
     completeness: Completeness = Completeness()
     reject_tolerance_pct: float = Field(0.1, ge=0, le=100, description="more rejects than this stop the feed")
+    schedule: Schedule = Schedule()
     deadlines: Deadlines
     on_failure: Literal["keep_previous", "skip"] = Field(
         "keep_previous", description="what readers see while the feed is late or stopped"
@@ -371,7 +358,21 @@ class Feed(_Strict):
             raise ValueError(f"columns {doubled} are named twice; a file's columns have different names")
         if self.absence == "close" and self.mode != "full":
             raise ValueError("absence: close needs mode: full; a delta file says nothing about the rows it leaves out")
+        self._check_rounds()
         return self
+
+    def _check_rounds(self) -> None:
+        """The last round brings what the night waits for, while it waits."""
+        if not self.schedule.rounds:
+            return
+        last = self.schedule.rounds[-1]
+        if last.files != self.arrival.min_files:
+            raise ValueError(
+                f"the last of `schedule.rounds` counts {last.files} files and arrival.min_files is "
+                f"{self.arrival.min_files}; a night waits for min_files, so they must be the same"
+            )
+        if last.by > self.deadlines.deadline:
+            raise ValueError(f"the last of `schedule.rounds` is due by {last.by:%H:%M}, after deadlines.deadline")
 
     def _check_places(self) -> None:
         """A column of an IDoc says where it is cut from; a column of delimited text cannot."""

@@ -10,10 +10,10 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from nightwatt.contracts.feed import WallTime
+from nightwatt.contracts.holidays import WEEKDAYS, Weekday
+from nightwatt.contracts.schedule import WallTime
 
-Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
-WEEKDAYS: tuple[Weekday, ...] = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+__all__ = ["WEEKDAYS", "Watch", "Weekday"]
 
 
 class Watch(BaseModel):

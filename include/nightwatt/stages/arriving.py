@@ -15,6 +15,7 @@ from typing import Any
 
 from nightwatt import arrival
 from nightwatt.contracts.feed import Feed
+from nightwatt.ledger import looks
 from nightwatt.stages.platform import Platform
 
 
@@ -49,6 +50,7 @@ class Expected:
     reason: str
     arrived: int
     expected_at_least: int
+    is_expected: bool = True  # whether the feed's schedule has files come on this date at all
 
     def to_dict(self) -> dict[str, Any]:
         """Return counts and the reason."""
@@ -86,12 +88,26 @@ def receive(platform: Platform, feed_name: str, files: Sequence[Path], business_
 def expectation(platform: Platform, feed_name: str, business_date: date) -> Expected:
     """Take in what has come, of this night or late of another, and say whether this night is all there."""
     feed = platform.catalog.feed(feed_name)
-    arrive(platform, feed_name)
+    found = arrive(platform, feed_name)
     state = arrival.expected(
         feed, business_date, platform.ledger, platform.settings, neighbours=_neighbours(platform, feed)
     )
+    answer = _answer(platform, feed, business_date, state)
+    seen = looks.Seen(
+        answer.is_ready, answer.arrived, answer.expected_at_least, answer.reason, found.unknown, platform.started_by
+    )
+    looks.note(platform.ledger, feed_name, business_date, seen)
+    return answer
+
+
+def _answer(platform: Platform, feed: Feed, business_date: date, state: arrival.Expectation) -> Expected:
+    """Hold what is there against the feed's schedule: on a day without files nothing is waited for."""
     arrived = len(state.arrived)
-    return Expected(feed_name, state.is_ready, state.reason, arrived, arrived + state.missing)
+    word = feed.schedule.word_on(business_date, platform.catalog.holidays)
+    if not word.is_expected:
+        reason = f"{word.why}; {arrived} received"
+        return Expected(feed.feed, True, reason, arrived, 0, is_expected=False)
+    return Expected(feed.feed, state.is_ready, state.reason, arrived, arrived + state.missing)
 
 
 def _neighbours(platform: Platform, feed: Feed) -> list[Feed]:

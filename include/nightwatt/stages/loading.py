@@ -166,8 +166,11 @@ def _judge_night(platform: Platform, feed: Feed, business_date: date) -> None:
 
     A result that says what the last one said is not written again: running a step twice changes nothing.
     """
+    is_expected = feed.schedule.word_on(business_date, platform.catalog.holidays).is_expected
     with platform.ledger.write() as session:
         facts = receipts.night_facts(session, feed.feed, business_date, feed.completeness.median_nights)
+        if not facts.files and not is_expected:
+            return  # nothing was due and nothing came
         counted = [
             CountedFile(r.id, r.rows_in or 0, r.control_rows)
             for r in receipts.by_feed_and_date(session, feed.feed, business_date)
