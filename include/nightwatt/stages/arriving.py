@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from typing import Any
 from nightwatt import arrival
 from nightwatt.contracts.feed import Feed
 from nightwatt.ledger import looks
+from nightwatt.stages.fetching import pull_rows, reach
 from nightwatt.stages.platform import Platform
 
 
@@ -30,6 +31,7 @@ class Arrivals:
     waiting: tuple[tuple[str, str], ...]
     refused: tuple[tuple[str, str], ...]
     unknown: tuple[tuple[str, str], ...]
+    trouble: str | None = None  # why the feed's source could not be read, where it has one
 
     def lines(self) -> Iterator[str]:
         """Yield what an operator wants to read, one line a file."""
@@ -39,6 +41,8 @@ class Arrivals:
         yield from (f"waiting   {name}: {why}" for name, why in self.waiting)
         yield from (f"refused   {name}: {why}" for name, why in self.refused)
         yield from (f"unknown   {name}: {why}" for name, why in self.unknown)
+        if self.trouble:
+            yield f"no answer {self.trouble}"
 
 
 @dataclass(frozen=True)
@@ -67,15 +71,18 @@ def arrive(platform: Platform, feed_name: str, business_date: date | None = None
         wait: where a rule needs two looks, wait in between instead of leaving the second to the next call.
     """
     feed = platform.catalog.feed(feed_name)
-    found = arrival.arrive(
-        feed,
-        platform.settings,
-        platform.ledger,
-        business_date=business_date,
-        look_again=time.sleep if wait else None,
-        neighbours=_neighbours(platform, feed),
-    )
-    return _summary(feed, found)
+    trouble = pull_rows(platform, feed, business_date or platform.business_date())
+    with reach(platform, feed) as transport:
+        found = arrival.arrive(
+            feed,
+            platform.settings,
+            platform.ledger,
+            business_date=business_date,
+            look_again=time.sleep if wait else None,
+            neighbours=_neighbours(platform, feed),
+            transport=transport,
+        )
+    return _summary(feed, found, trouble)
 
 
 def receive(platform: Platform, feed_name: str, files: Sequence[Path], business_date: date | None = None) -> Arrivals:
@@ -87,11 +94,15 @@ def receive(platform: Platform, feed_name: str, files: Sequence[Path], business_
 
 def expectation(platform: Platform, feed_name: str, business_date: date) -> Expected:
     """Take in what has come, of this night or late of another, and say whether this night is all there."""
-    feed = platform.catalog.feed(feed_name)
-    found = arrive(platform, feed_name)
-    state = arrival.expected(
-        feed, business_date, platform.ledger, platform.settings, neighbours=_neighbours(platform, feed)
-    )
+    feed, neighbours = platform.catalog.feed(feed_name), _neighbours(platform, platform.catalog.feed(feed_name))
+    trouble = pull_rows(platform, feed, business_date)
+    with reach(platform, feed) as transport:
+        found = arrival.arrive(feed, platform.settings, platform.ledger, neighbours=neighbours, transport=transport)
+        state = arrival.expected(
+            feed, business_date, platform.ledger, platform.settings, neighbours=neighbours, transport=transport
+        )
+    if trouble:
+        state = replace(state, reason=f"{state.reason}; {trouble}")
     answer = _answer(platform, feed, business_date, state)
     seen = looks.Seen(
         answer.is_ready, answer.arrived, answer.expected_at_least, answer.reason, found.unknown, platform.started_by
@@ -114,7 +125,7 @@ def _neighbours(platform: Platform, feed: Feed) -> list[Feed]:
     return [f for name, f in platform.catalog.feeds.items() if name != feed.feed]
 
 
-def _summary(feed: Feed, found: arrival.Arrived) -> Arrivals:
+def _summary(feed: Feed, found: arrival.Arrived, trouble: str | None = None) -> Arrivals:
     return Arrivals(
         feed=feed.feed,
         new=tuple(r.file_name for r in found.new if not r.message),
@@ -123,4 +134,5 @@ def _summary(feed: Feed, found: arrival.Arrived) -> Arrivals:
         waiting=tuple(found.waiting),
         refused=tuple((name, str(error)) for name, error in found.refused),
         unknown=tuple(found.unknown),
+        trouble=trouble,
     )

@@ -1,0 +1,75 @@
+"""Fetching: before a look at a feed's files, bring what is not a file yet, and reach the folder where files are.
+
+Belongs here: which room's code serves which kind of `arrival.source`, and when a pull of rows is due. Does not belong
+here: pulling (arrival), and what is done with the files (`arriving`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import date, timedelta
+
+from nightwatt.arrival.extract import RowSource, alone, extract
+from nightwatt.arrival.transport import Transport
+from nightwatt.contracts.feed import Feed
+from nightwatt.contracts.sources import HttpSource, SqlSource
+from nightwatt.errors import TerminalError, TransientError
+from nightwatt.ledger import extractions
+from nightwatt.stages.platform import Platform
+
+_SLACK = timedelta(seconds=30)
+"""A sweep that comes a moment early counts as on time; it would otherwise leave out every second pull."""
+
+
+@contextmanager
+def reach(platform: Platform, feed: Feed) -> Iterator[Transport | None]:  # noqa: ARG001
+    """Reach the folder a feed's files lie in, for the length of a block; None stands for its inbound folder."""
+    yield None
+
+
+def pull_rows(platform: Platform, feed: Feed, business_date: date) -> str | None:
+    """Pull the rows of a feed that has no files of its own into one, if a pull is due.
+
+    Returns:
+        Why nothing could be pulled, where a later look may have more luck; None where all is well.
+
+    Raises:
+        TerminalError: it will fail again until a contract, a setting or the source changes.
+    """
+    if not isinstance(feed.arrival.source, SqlSource | HttpSource) or not is_due(platform, feed, business_date):
+        return None
+    try:
+        with alone(feed, platform.settings):
+            if is_due(platform, feed, business_date):  # whoever held it may just have done it
+                extract(feed, business_date, rows_of(feed), platform.settings, platform.ledger)
+    except TransientError as e:
+        return str(e)
+    return None
+
+
+def is_due(platform: Platform, feed: Feed, business_date: date) -> bool:
+    """Return whether rows are to be pulled for a night: once, or each so many minutes of it in near real time."""
+    if business_date > platform.business_date():
+        return False
+    with platform.ledger.read() as session:
+        last = extractions.latest(session, feed.feed, business_date)
+    if last is None:
+        return True
+    every = feed.schedule.every_min
+    is_tonight = business_date == platform.business_date()
+    return every is not None and is_tonight and platform.clock() - last.started_at >= timedelta(minutes=every) - _SLACK
+
+
+def rows_of(feed: Feed) -> RowSource:
+    """Return what a feed's rows are pulled out of.
+
+    Raises:
+        TerminalError: `arrival.source_unknown`.
+    """
+    source = feed.arrival.source
+    raise TerminalError(
+        "arrival.source_unknown",
+        f"feed {feed.feed}: nothing here pulls rows out of a source of kind {source.kind}",
+        "name another kind in `arrival.source`",
+    )
