@@ -45,6 +45,10 @@ WORDS = {
     "IdocFormat.compression": "how the file is packed; a zip holds exactly one file",
     "IdocFormat.decimal_sign": "sign before the decimals of a number",
     "IdocFormat.thousands_sign": "sign between groups of digits, taken out before reading",
+    "ParquetFormat.kind": "a Parquet file with the contract's columns by name, best all of them text; what "
+    "is pulled out of a database or a service is written so",
+    "ParquetFormat.decimal_sign": "sign before the decimals of a number",
+    "ParquetFormat.thousands_sign": "sign between groups of digits, taken out before reading",
     "LocalSource.kind": "a folder below the inbound folder",
     "SftpSource.kind": "a folder on an SFTP server",
     "SqlSource.kind": "rows of a database",

@@ -158,7 +158,31 @@ mode: delta
 deadlines: {expected_by: "03:00", late_at: "04:00", deadline: "06:00"}
 """
 
-ALL = {"idocs": IDOCS, "table": TABLE, "long": LONG_READS, "wide": WIDE_READS, "offset": OFFSET_READS}
+PULLED = """
+feed: sample
+title: Accounts as they change
+system: ccb
+owner: billing@nightwatt.invalid
+domain: billing
+entity: table
+arrival:
+  source: {kind: sql, connection: ccb, table: CISADM.CI_ACCT, changed_at: LAST_UPD_DTTM, look_back_min: 90}
+  folder: ccb/pulled
+  pattern: "acct_{business_date:%Y%m%d}_{part}.parquet"
+  wholeness: {rule: manifest, pattern: "acct_{business_date:%Y%m%d}_{part}.json"}
+format: {kind: parquet, decimal_sign: ","}
+columns:
+  - {name: ACCT_ID, field: acct_id}
+  - {name: LAST_UPD_DTTM, field: last_updated_at, type: timestamp, zone: America/New_York}
+key: [acct_id]
+mode: delta
+schedule: {every_min: 5, alert_after_min: 30}
+deadlines: {expected_by: "03:00", late_at: "04:00", deadline: "06:00"}
+"""
+
+ALL = {"pulled": PULLED, "idocs": IDOCS, "table": TABLE, "long": LONG_READS, "wide": WIDE_READS, "offset": OFFSET_READS}
+
+WHOLE = "(whole contract)"
 
 # text to change, what to, then the key and words of the fault
 FAULTS = {
@@ -286,6 +310,78 @@ FAULTS = {
         'thousands_sign: ","',
         "format",
         "are the same",
+        "correct",
+    ),
+    "pulled rows in another format": (
+        PULLED,
+        'kind: parquet, decimal_sign: ","',
+        "delimiter: ';'",
+        WHOLE,
+        "as Parquet",
+        "correct",
+    ),
+    "pulled rows nobody calls whole": (
+        PULLED,
+        'rule: manifest, pattern: "acct_{business_date:%Y%m%d}_{part}.json"',
+        "rule: quiet",
+        WHOLE,
+        "both are written with them",
+        "correct",
+    ),
+    "pulls that would take one name": (
+        PULLED,
+        "%Y%m%d}_{part}.parquet",
+        "%Y%m%d}.parquet",
+        WHOLE,
+        "needs names with",
+        "correct",
+    ),
+    "manifests that would take one name": (
+        PULLED,
+        "%Y%m%d}_{part}.json",
+        "%Y%m%d}.json",
+        WHOLE,
+        "needs names with",
+        "correct",
+    ),
+    "a pull of changes that is said to be all": (
+        PULLED,
+        "mode: delta",
+        "mode: full",
+        WHOLE,
+        "takes what changed",
+        "correct",
+    ),
+    "a pull of all rows that is said to be changes": (
+        PULLED,
+        ", changed_at: LAST_UPD_DTTM",
+        "",
+        WHOLE,
+        "takes all rows",
+        "correct",
+    ),
+    "a change time that is no column": (
+        PULLED,
+        "changed_at: LAST_UPD_DTTM",
+        "changed_at: UPD",
+        WHOLE,
+        "UPD must be one of",
+        "correct",
+    ),
+    "a change time that is no timestamp": (
+        PULLED,
+        "changed_at: LAST_UPD_DTTM",
+        "changed_at: acct_id",
+        WHOLE,
+        "of type timestamp",
+        "correct",
+    ),
+    "a Parquet file with a trailer": (
+        PULLED,
+        'rule: manifest, pattern: "acct_{business_date:%Y%m%d}_{part}.json"',
+        "rule: trailer, prefix: T",
+        WHOLE,
+        "no trailer line",
         "correct",
     ),
     "an unknown kind of format": (IDOCS, "kind: idoc", "kind: edifact", "format", "does not match", "use one of"),

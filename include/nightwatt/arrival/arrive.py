@@ -21,12 +21,13 @@ from nightwatt.arrival.inspect import Examination, Limits, examine
 from nightwatt.arrival.landing import archive, dock
 from nightwatt.arrival.local import LocalFolder
 from nightwatt.arrival.memory import Memory, memory_path
+from nightwatt.arrival.parquet import examine_parquet
 from nightwatt.arrival.survey import Candidate, shown
 from nightwatt.arrival.transport import ChangedMeanwhile, Transport
 from nightwatt.arrival.wholeness import NotYet, Whole, confirm
 from nightwatt.calendar import business_date as business_date_of
 from nightwatt.contracts.feed import DoneMarker, Feed, Manifest
-from nightwatt.contracts.formats import IdocFormat
+from nightwatt.contracts.formats import IdocFormat, ParquetFormat
 from nightwatt.contracts.names import example_name, match_name
 from nightwatt.errors import TerminalError, TransientError
 from nightwatt.ledger import Ledger, receipts
@@ -249,6 +250,8 @@ class _Visit:
             self.transport.fetch(judged.candidate.entry, copy)
             # The copy is private: what is hashed here is what lies in the archive afterwards.
             limits = Limits.of(self.settings)
+            if isinstance(form, ParquetFormat):
+                return examine_parquet(copy, limits)
             return examine(copy, form.compression, limits, form.encoding, may_be_empty=_may_be_empty(self.feed))
         except (TerminalError, TransientError) as e:
             return e

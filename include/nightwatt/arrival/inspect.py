@@ -98,7 +98,7 @@ def examine(
     The hash is taken in a thread beside the unpacking, which both release the interpreter's lock.
     """
     with ThreadPoolExecutor(1) as beside:
-        hashing = beside.submit(_hash, path)
+        hashing = beside.submit(hash_of, path)
         try:
             counts: _Counts | TerminalError = _read_through(path, compression, limits, encoding, may_be_empty)
         except TerminalError as e:
@@ -109,7 +109,12 @@ def examine(
     return Examination(size, sha256, counts.inspection(size, sha256), None)
 
 
-def _hash(path: Path) -> tuple[int, str]:
+def hash_of(path: Path) -> tuple[int, str]:
+    """Return size and SHA-256 of a file.
+
+    Raises:
+        TransientError: `file.unreadable`, where the disk is at fault.
+    """
     try:
         with path.open("rb", buffering=0) as file:
             digest = hashlib.file_digest(file, "sha256")
@@ -178,19 +183,27 @@ def _empty(how: str) -> TerminalError:
 
 def _within(chunks: Iterator[bytes], size: int, limits: Limits, counts: _Counts) -> Iterator[bytes]:
     """Pass chunks on, counting them, until a limit is passed."""
-    most = max(size * limits.max_expansion, _NO_BOMB_BELOW)
     for chunk in chunks:
         counts.unpacked += len(chunk)
         if len(counts.head) < _HEAD:
             counts.head += chunk[: _HEAD - len(counts.head)]
-        if counts.unpacked > limits.max_unpacked_bytes:
-            raise _bomb(f"unpacks to more than {limits.max_unpacked_bytes:,} bytes", "NIGHTWATT_MAX_UNCOMPRESSED_GB")
-        if counts.unpacked > most:
-            raise _bomb(
-                f"of {size:,} bytes unpacks to more than {limits.max_expansion} times its size",
-                "NIGHTWATT_MAX_EXPANSION",
-            )
+        check_unpacked(counts.unpacked, size, limits)
         yield chunk
+
+
+def check_unpacked(unpacked: int, size: int, limits: Limits) -> None:
+    """Refuse a file of so many bytes that unpacks, or has unpacked so far, to more than the limits allow.
+
+    Raises:
+        TerminalError: `file.bomb`.
+    """
+    if unpacked > limits.max_unpacked_bytes:
+        raise _bomb(f"unpacks to more than {limits.max_unpacked_bytes:,} bytes", "NIGHTWATT_MAX_UNCOMPRESSED_GB")
+    if unpacked > max(size * limits.max_expansion, _NO_BOMB_BELOW):
+        raise _bomb(
+            f"of {size:,} bytes unpacks to more than {limits.max_expansion} times its size",
+            "NIGHTWATT_MAX_EXPANSION",
+        )
 
 
 def _bomb(how: str, setting: str) -> TerminalError:

@@ -15,11 +15,11 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
-from nightwatt.contracts.formats import DelimitedFormat, Format, IdocFormat, SegmentName
+from nightwatt.contracts.formats import DelimitedFormat, Format, IdocFormat, ParquetFormat, SegmentName
 from nightwatt.contracts.idoc_records import CONTROL, SDATA_LENGTH
 from nightwatt.contracts.names import PatternError, compile_pattern
 from nightwatt.contracts.schedule import Schedule, WallTime
-from nightwatt.contracts.sources import LocalSource, Source
+from nightwatt.contracts.sources import HttpSource, LocalSource, Source, SqlSource
 
 
 class Quality(StrEnum):
@@ -359,7 +359,42 @@ class Feed(_Strict):
         if self.absence == "close" and self.mode != "full":
             raise ValueError("absence: close needs mode: full; a delta file says nothing about the rows it leaves out")
         self._check_rounds()
+        self._check_source()
         return self
+
+    def _check_source(self) -> None:
+        """Rows that are pulled become files of ours, a new one for each pull; nobody else says when they are whole."""
+        arrival, source = self.arrival, self.arrival.source
+        if isinstance(self.format, ParquetFormat) and isinstance(arrival.wholeness, Trailer):
+            raise ValueError("a Parquet file has no trailer line; another rule must say when it is whole")
+        if not isinstance(source, SqlSource | HttpSource):
+            return
+        if not isinstance(self.format, ParquetFormat):
+            raise ValueError(
+                f"rows of a source of kind {source.kind} are written as Parquet; say `format: {{kind: parquet}}`"
+            )
+        if not isinstance(arrival.wholeness, DoneMarker | Manifest):
+            raise ValueError(
+                "wholeness of rows that are pulled is `manifest` or `done_marker`: both are written with them"
+            )
+        patterns = [arrival.pattern] + ([arrival.wholeness.pattern] if isinstance(arrival.wholeness, Manifest) else [])
+        if lacking := [p for p in patterns if "{part}" not in p or "{business_date:" not in p]:
+            raise ValueError(f"{lacking[0]}: a file a pull needs names with {{business_date:...}} and {{part}}")
+        if isinstance(source, SqlSource):
+            self._check_changes(source)
+
+    def _check_changes(self, source: SqlSource) -> None:
+        if source.changed_at is None:
+            if self.mode != "full":
+                raise ValueError("without source.changed_at every pull takes all rows: that is `mode: full`")
+            return
+        if self.mode == "full":
+            raise ValueError("with source.changed_at a pull takes what changed: that is `mode: delta`, or `append`")
+        stamps = [c for c in self.columns if c.name.lower() == source.changed_at.lower()]
+        if not stamps or stamps[0].type != "timestamp" or stamps[0].format:
+            raise ValueError(
+                f"source.changed_at: {source.changed_at} must be one of the columns, of type timestamp (ISO)"
+            )
 
     def _check_rounds(self) -> None:
         """The last round brings what the night waits for, while it waits."""

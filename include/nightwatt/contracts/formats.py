@@ -1,4 +1,4 @@
-"""How a file is written: the outer shape of delimited text, and of SAP's IDoc flat files.
+"""How a file is written: the outer shape of delimited text, of SAP's IDoc flat files, and of Parquet.
 
 Belongs here: the typed models of a contract's `format` section. Does not belong here: the columns and the rest
 of a feed (`feed.py`), record layouts of IDocs (`idoc_records.py`), reading (intake).
@@ -31,13 +31,11 @@ ERROR_STATUSES = (
 """Status values that say an IDoc went wrong or is not to be processed, unless a contract lists its own."""
 
 
-class TextFormat(BaseModel):
-    """What every file of text lines has."""
+class CellFormat(BaseModel):
+    """How the text of one cell is to be read."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    compression: Literal["plain", "gz", "zst", "zip"] = "plain"
-    encoding: EncodingName = Field("utf-8", description="any codec Python knows, e.g. utf-8, latin-1, cp1252, utf-16")
     null_values: tuple[str, ...] = Field(("",), description="texts that mean blank, after trimming")
     decimal_sign: Literal[".", ","] = "."
     thousands_sign: Literal[",", ".", " ", "'"] | None = None
@@ -47,6 +45,13 @@ class TextFormat(BaseModel):
         if self.decimal_sign == self.thousands_sign:
             raise ValueError("decimal_sign and thousands_sign are the same; one of them must change")
         return self
+
+
+class TextFormat(CellFormat):
+    """What every file of text lines has."""
+
+    compression: Literal["plain", "gz", "zst", "zip"] = "plain"
+    encoding: EncodingName = Field("utf-8", description="any codec Python knows, e.g. utf-8, latin-1, cp1252, utf-16")
 
 
 class DelimitedFormat(TextFormat):
@@ -112,6 +117,39 @@ class IdocFormat(TextFormat):
         return ","
 
 
+class ParquetFormat(CellFormat):
+    """A Parquet file with the contract's columns by name, best all of them text; the order does not matter.
+
+    What is pulled out of a database or a service is written so. It has none of the marks that files of lines have.
+    """
+
+    kind: Literal["parquet"]
+
+    @property
+    def compression(self) -> Literal["plain"]:
+        """Its pages are packed, the file is not."""
+        return "plain"
+
+    @property
+    def encoding(self) -> str:
+        """The text in it is UTF-8 by its own rules."""
+        return "utf-8"
+
+    @property
+    def header(self) -> bool:
+        """No line names columns."""
+        return False
+
+    @property
+    def quote(self) -> None:
+        """Nothing is quoted."""
+
+    @property
+    def delimiter(self) -> str:
+        """No sign stands between fields; where one is asked for, it is the usual one."""
+        return ","
+
+
 def _delimited_by_default(raw: object) -> object:
     if isinstance(raw, Mapping) and "kind" not in raw:
         with_kind: dict[str, Any] = {**raw, "kind": "delimited"}
@@ -120,6 +158,7 @@ def _delimited_by_default(raw: object) -> object:
 
 
 Format = Annotated[
-    Annotated[DelimitedFormat | IdocFormat, Field(discriminator="kind")], BeforeValidator(_delimited_by_default)
+    Annotated[DelimitedFormat | IdocFormat | ParquetFormat, Field(discriminator="kind")],
+    BeforeValidator(_delimited_by_default),
 ]
 """The `format` section; without `kind` it is delimited text."""

@@ -11,10 +11,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from nightwatt.contracts.feed import Feed
-from nightwatt.contracts.formats import IdocFormat
+from nightwatt.contracts.formats import IdocFormat, ParquetFormat
 from nightwatt.errors import TerminalError
 from nightwatt.intake.formats import idoc
 from nightwatt.intake.formats.idoc import Known, Open
+from nightwatt.intake.formats.parquet import write_rows
 from nightwatt.intake.rejects import Reject, read_rejects, reject_path
 from nightwatt.intake.run import Input, LoadResult, known_idocs, load
 from nightwatt.ledger import Ledger, loads
@@ -66,7 +67,9 @@ def replay(
     scratch.mkdir(parents=True, exist_ok=True)
     path = scratch / "lines"
     try:
-        if not isinstance(feed.format, IdocFormat):
+        if isinstance(feed.format, ParquetFormat):
+            source = _rows_again(path, feed, open_rejects, fixed)
+        elif not isinstance(feed.format, IdocFormat):
             source = _replay_input(path, feed, open_rejects, fixed)
         elif fixed:
             source = _corrected_idocs(path, feed, open_rejects, fixed)
@@ -100,6 +103,16 @@ def _replay_input(path: Path, feed: Feed, rejects: list[Reject], fixed: Path | N
     path.write_text("\n".join(lines) + "\n", "utf-8", newline="")
     numbers = [0][:header] + [r.line for r in helped]
     return Input(path, len(lines), True, numbers, carried, has_trailer=False, form=form, open_lines=len(rejects))
+
+
+def _rows_again(path: Path, feed: Feed, rejects: Sequence[Reject], fixed: Path | None) -> Input:
+    """Rows of a Parquet file, or what somebody corrected in their place, one object a line."""
+    lines = [r.raw for r in rejects]
+    if fixed:
+        lines = [line for line in fixed.read_text("utf-8").split("\n") if line.strip()]
+        _same_count(len(lines), rejects, fixed)
+    write_rows(path, feed, lines, fixed.name if fixed else "the reject store")
+    return Input(path, len(lines), False, [r.line for r in rejects], has_trailer=False, open_lines=len(rejects))
 
 
 def _landed_again(landed: Path, receipt: Receipt, rejects: Sequence[Reject], known: Known) -> Input:

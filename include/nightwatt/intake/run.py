@@ -18,12 +18,13 @@ from sqlalchemy import update
 from nightwatt import durable
 from nightwatt.contracts.canonical import READ_COLUMNS, READ_KEY
 from nightwatt.contracts.feed import Feed, Trailer
-from nightwatt.contracts.formats import Format, IdocFormat
+from nightwatt.contracts.formats import Format, IdocFormat, ParquetFormat
 from nightwatt.duck import ident, memory_engine, text
 from nightwatt.errors import NightWattError, TerminalError
 from nightwatt.intake.formats import idoc
 from nightwatt.intake.formats.delimited import BadLine, Delimited, bad_lines, open_delimited
 from nightwatt.intake.formats.idoc import IdocFile, Known, Open, open_idocs
+from nightwatt.intake.formats.parquet import open_parquet, raw_rows
 from nightwatt.intake.intervals import fans_out, needs_record, prepare_days, reads_sql
 from nightwatt.intake.lines import locate
 from nightwatt.intake.rejects import REASONS, Reject, reject_path, summary, write_rejects
@@ -176,6 +177,8 @@ def _parse(job: _Job) -> _Parsed:
         with memory_engine(job.settings) as con:
             if isinstance(job.feed.format, IdocFormat):
                 return _parse_idocs(con, job, scratch)
+            if isinstance(job.feed.format, ParquetFormat):
+                return _read_parquet(con, job)
             return _parse_delimited(con, job, scratch)
     except duckdb.Error as e:
         # The engine's own words may quote the line; only its kind is passed on.
@@ -238,6 +241,23 @@ def _read(con: duckdb.DuckDBPyConnection, delimited: Delimited, job: _Job) -> _P
     return _Parsed(sorted(rejects, key=lambda r: r.line), rows_in, kept, ignored, records_out, _totals(con, job))
 
 
+def _read_parquet(con: duckdb.DuckDBPyConnection, job: _Job) -> _Parsed:
+    """Read a Parquet file: its rows are counted from 1, and a bad one is shown as the object it is."""
+    rows = open_parquet(job.source.path, job.feed, job.receipt.file_name)
+    if not job.is_table:
+        prepare_days(con, job.feed)
+    con.execute(f"CREATE TEMP TABLE parsed AS {job.rows(rows.relation, rows.raw_names)}")
+    faults, ignored = _faults(con, "record")
+    records_out = _write(con, job)
+    kept = _kept_records(con) if fans_out(job.feed) else records_out
+    rows_in = job.source.line_count
+    if kept + len(faults) + ignored != rows_in:
+        raise _unaccounted(job, f"{rows_in} rows, but {kept} kept, {len(faults)} rejected and {ignored} passed over")
+    raw = raw_rows(con, rows, list(faults))
+    rejects = [_rejected(line, fault, raw[line]) for line, fault in faults.items()]
+    return _Parsed(_renumbered(rejects, job.source), rows_in, kept, ignored, records_out, _totals(con, job))
+
+
 def _read_idocs(con: duckdb.DuckDBPyConnection, idocs: IdocFile, job: _Job) -> _Parsed:
     """Read IDocs: every record of the file is a row in; what is no row segment is passed over or put aside."""
     feed, source = job.feed, job.source
@@ -256,9 +276,7 @@ def _read_idocs(con: duckdb.DuckDBPyConnection, idocs: IdocFile, job: _Job) -> _
     fates = idoc.fates(con)
     raw = idoc.raw_lines(con, list(faults))
     rejects = [_structural(b) for b in (*unread, *fates.aside)]
-    for line, fault in faults.items():
-        code, _, column = fault.partition("|")
-        rejects.append(Reject(line, code, column, REASONS.get(code, code), raw[line]))
+    rejects += [_rejected(line, fault, raw[line]) for line, fault in faults.items()]
     ignored += fates.passed_over
     rows_in = kept + len(rejects) + ignored
     if not source.open:
@@ -270,6 +288,11 @@ def _read_idocs(con: duckdb.DuckDBPyConnection, idocs: IdocFile, job: _Job) -> _
     elif source.open.corrected is not None:
         rejects = _as_they_were(con, rejects, source.open, job)
     return _Parsed(sorted(rejects, key=lambda r: r.line), rows_in, kept, ignored, records_out, _totals(con, job))
+
+
+def _rejected(line: int, fault: str, raw: str) -> Reject:
+    code, _, column = fault.partition("|")
+    return Reject(line, code, column, REASONS.get(code, code), raw)
 
 
 def _structural(bad: BadLine) -> Reject:
@@ -359,11 +382,10 @@ def _locate(
     located = locate(path, form, faults, {b.line for b in structural} - {a.line for a in delimited.aside})
     rejects = []
     for record, fault in faults.items():
-        code, _, column = fault.partition("|")
         line = located.line_of.get(record)
         if line is None:
             raise _unaccounted(job, f"record {record} is not among its lines")
-        rejects.append(Reject(line, code, column, REASONS.get(code, code), located.raw[line]))
+        rejects.append(_rejected(line, fault, located.raw[line]))
     # Lines set aside before parsing are blank in the copy, but they are no blank lines of the file.
     return rejects, located.blank_lines - len(delimited.aside)
 
