@@ -52,7 +52,7 @@ def dag_defaults(owes: Mapping[str, time]) -> dict[str, Any]:
         "start_date": datetime(2026, 1, 1, tzinfo=settings.tz),
         "catchup": False,
         "max_active_runs": 1,
-        "dagrun_timeout": timedelta(hours=12),
+        "dagrun_timeout": timedelta(hours=23),  # a released feed may keep its night waiting until late in the day
         "params": business_date_params(),
         "on_failure_callback": partial(report_run_failure, subjects=tuple(owes)),
         "deadline": [_deadline(subject, due_at, settings.zone) for subject, due_at in owes.items()],

@@ -32,6 +32,9 @@ class FeedArrivedSensor(BaseSensorOperator):
     Waits until the feed's deadline, and at least `patience` (a rerun in the morning, a backfill) since
     some files are whole only when they held still over two looks. When time is up the task fails with
     the feed, the pattern and the folder; a feed whose contract says `on_failure: skip` is skipped.
+
+    Does not wait on a day on which the feed's schedule has no files come. What a person decided about the night goes
+    before the contract: released, it waits longer; skipped, it is skipped; accepted, it goes on with what is there.
     """
 
     template_fields = ("feed",)
@@ -52,9 +55,14 @@ class FeedArrivedSensor(BaseSensorOperator):
         """Look once; wait in the triggerer if the files are not all there."""
         day = business_date_in(context)
         answer = look_for(self.feed, day, started_by(context))
+        if answer["is_skipped"]:
+            self._skip(answer["reason"])
         if not answer["is_ready"]:
             self._wait(context, day, answer["reason"])
         return self._arrived(answer)
+
+    def _skip(self, reason: str) -> NoReturn:
+        raise AirflowSkipException(f"{self.feed}: {reason}")
 
     def _wait(self, context: Context, day: date, reason: str) -> NoReturn:
         self.log.info("%s: %s; waiting", self.feed, reason)
@@ -73,6 +81,8 @@ class FeedArrivedSensor(BaseSensorOperator):
         """Go on with what the trigger found."""
         if event["status"] == "arrived":
             return self._arrived(event)
+        if event["status"] == "skipped":
+            self._skip(event["reason"])
         if event["status"] == "refused":
             raise TerminalError(event["code"], event["message"], event["remedy"])
         feed = self._contract()
@@ -80,7 +90,8 @@ class FeedArrivedSensor(BaseSensorOperator):
             "arrival.missing",
             f"feed {feed.feed} is not complete for {business_date_in(context)}: {event['reason']}; looked for "
             f"{feed.arrival.pattern} in {Settings().inbound / feed.arrival.folder}",
-            f"ask {feed.owner} for the files, then clear this task; files that come later are taken in then",
+            f"ask {feed.owner} for the files, then clear this task; files that come later are taken in then. To go on "
+            f"without them: nightwatt feeds skip {feed.feed} --date {business_date_in(context)}, then clear this task",
         )
         if feed.on_failure == "skip":
             raise AirflowSkipException(str(late))

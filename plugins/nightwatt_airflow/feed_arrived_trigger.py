@@ -7,7 +7,7 @@ belong here: when a file is whole (`nightwatt.arrival`) and what to do once it i
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from datetime import date, datetime
 from typing import Any
 
@@ -25,19 +25,29 @@ def look_for(feed: str, business_date: date, started_by: str) -> dict[str, Any]:
     from nightwatt.stages import Platform, expectation
 
     with Platform.open(started_by=started_by) as platform:
-        answer = expectation(platform, feed, business_date)
-    return {
-        "is_ready": answer.is_ready,
-        "reason": answer.reason,
-        "arrived": answer.arrived,
-        "expected_at_least": answer.expected_at_least,
-    }
+        return expectation(platform, feed, business_date).to_dict()
+
+
+def give_up_time(deadline: datetime, answer: Mapping[str, Any]) -> datetime:
+    """Return when waiting ends: a person who released the feed may have moved it."""
+    released = answer["wait_until"]
+    return max(deadline, datetime.fromisoformat(released)) if released else deadline
+
+
+def end_of_waiting(answer: Mapping[str, Any], seconds_left: float) -> str:
+    """Return how waiting ends with this answer: skipped, arrived or timed out; nothing while it goes on."""
+    if answer["is_skipped"]:
+        return "skipped"
+    if answer["is_ready"]:
+        return "arrived"
+    return "" if seconds_left > 0 else "timed_out"
 
 
 class FeedArrivedTrigger(BaseTrigger):
-    """Fires once: when the files are there, when they cannot be taken in, or when time is up.
+    """Fires once: when the files are there, when they cannot be taken in, when nobody waits any more, when time is up.
 
-    The end of waiting is an instant, so a triggerer that restarts does not begin to wait anew.
+    The end of waiting is an instant, so a triggerer that restarts does not begin to wait anew. A person may move it
+    meanwhile (a release, and taking it back): each look brings the decision along.
     """
 
     def __init__(self, feed: str, business_date: str, poll_seconds: float, give_up_at: str, started_by: str) -> None:
@@ -58,6 +68,7 @@ class FeedArrivedTrigger(BaseTrigger):
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Look, wait, look again."""
         day, give_up_at = date.fromisoformat(self.business_date), datetime.fromisoformat(self.give_up_at)
+        released_until = give_up_at
         while True:
             try:
                 answer = await asyncio.to_thread(look_for, self.feed, day, self.started_by)
@@ -65,12 +76,14 @@ class FeedArrivedTrigger(BaseTrigger):
                 yield TriggerEvent({"status": "refused", "code": e.code, "message": e.message, "remedy": e.remedy})
                 return
             except TransientError as e:
-                answer = {"is_ready": False, "reason": str(e)}
-            if answer["is_ready"]:
-                yield TriggerEvent({"status": "arrived", **answer})
-                return
-            left = (give_up_at - utc_now()).total_seconds()
-            if left <= 0:
-                yield TriggerEvent({"status": "timed_out", **answer})
+                left = (released_until - utc_now()).total_seconds()
+                status = "" if left > 0 else "timed_out"
+                answer = {"reason": str(e)}
+            else:
+                released_until = give_up_time(give_up_at, answer)
+                left = (released_until - utc_now()).total_seconds()
+                status = end_of_waiting(answer, left)
+            if status:
+                yield TriggerEvent({"status": status, **answer})
                 return
             await asyncio.sleep(min(self.poll_seconds, left))

@@ -21,8 +21,12 @@ if TYPE_CHECKING:
 
 
 FEED = "mdm_interval_electric"
-THERE = {"is_ready": True, "reason": "1 of 1 files", "arrived": 1, "expected_at_least": 1}
-NOT_YET = {"is_ready": False, "reason": "0 of at least 1 files", "arrived": 0, "expected_at_least": 1}
+THERE = {
+    "is_ready": True, "reason": "1 of 1 files", "arrived": 1, "expected_at_least": 1, "is_skipped": False,
+    "wait_until": None,
+}  # fmt: skip
+NOT_YET = THERE | {"is_ready": False, "reason": "0 of at least 1 files", "arrived": 0}
+SKIPPED = NOT_YET | {"is_skipped": True, "reason": "skip by Ann: no cycle closed; 0 of at least 1 files"}
 
 
 @pytest.fixture
@@ -162,6 +166,57 @@ def test_a_passing_trouble_is_waited_out(answers: Any) -> None:
     looks = answers(TransientError("ledger.locked", "the ledger is locked"), THERE)
     assert first_event(trigger())["status"] == "arrived"
     assert len(looks) == 2
+
+
+def test_a_trouble_that_does_not_pass_is_waited_for_no_longer_than_files(answers: Any) -> None:
+    answers(TransientError("ledger.locked", "the ledger is locked"))
+    event = first_event(trigger(give_up_at=datetime.now(UTC).isoformat()))
+    assert (event["status"], event["reason"]) == ("timed_out", "[ledger.locked] the ledger is locked")
+
+
+# --- what a person decided -----------------------------------------------------------------------------
+
+
+def test_a_feed_somebody_skipped_is_skipped_at_the_first_look(answers: Any) -> None:
+    from airflow.sdk.exceptions import AirflowSkipException
+
+    answers(SKIPPED)
+    with pytest.raises(AirflowSkipException, match="skip by Ann: no cycle closed"):
+        sensor().execute(context())
+
+
+def test_a_sensor_that_waits_hears_that_its_feed_is_skipped(answers: Any) -> None:
+    from airflow.sdk.exceptions import AirflowSkipException
+
+    answers(NOT_YET, NOT_YET, SKIPPED)
+    waiting = sensor(poke_interval=0.01)
+    woken, method = deferred(waiting)
+    event = first_event(woken)
+
+    assert event["status"] == "skipped"
+    with pytest.raises(AirflowSkipException, match="skip by Ann: no cycle closed"):
+        getattr(waiting, method)(context(), event)
+
+
+def in_a_minute() -> str:
+    return (datetime.now(UTC) + timedelta(minutes=1)).isoformat()
+
+
+def test_a_release_keeps_a_sensor_waiting_past_its_deadline(answers: Any) -> None:
+    looks = answers(NOT_YET | {"wait_until": in_a_minute()}, NOT_YET | {"wait_until": in_a_minute()}, THERE)
+    event = first_event(trigger(give_up_at=datetime.now(UTC).isoformat()))
+    assert (event["status"], len(looks)) == ("arrived", 3)
+
+
+def test_a_release_that_is_taken_back_ends_the_waiting(answers: Any) -> None:
+    looks = answers(NOT_YET | {"wait_until": in_a_minute()}, NOT_YET)
+    event = first_event(trigger(give_up_at=datetime.now(UTC).isoformat()))
+    assert (event["status"], len(looks)) == ("timed_out", 2)
+
+
+def test_a_release_does_not_shorten_the_waiting(answers: Any) -> None:
+    looks = answers(NOT_YET | {"wait_until": datetime.now(UTC).isoformat()}, THERE)
+    assert (first_event(trigger())["status"], len(looks)) == ("arrived", 2)
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,19 @@ from typing import Annotated
 import typer
 
 from nightwatt import __version__, log
-from nightwatt.cli import feeds, night, opower, opower_phases, reads, receipts, rejects, sent, simulate, stages
+from nightwatt.cli import (
+    decisions,
+    feeds,
+    night,
+    opower,
+    opower_phases,
+    reads,
+    receipts,
+    rejects,
+    sent,
+    simulate,
+    stages,
+)
 from nightwatt.cli.context import Context, console
 from nightwatt.cli.query import sql
 from nightwatt.cli.reconcile import reconcile
@@ -47,7 +59,10 @@ def root(
     ctx.obj = Context(home, catalog)
 
 
-app.add_typer(feeds.app, name="feeds", help="Contracts of what comes in.")
+for decision in (decisions.release, decisions.skip, decisions.accept, decisions.take_back):
+    feeds.app.command()(decision)
+feeds.app.command("decisions")(decisions.list_decisions)
+app.add_typer(feeds.app, name="feeds", help="Contracts of what comes in, and what people decide about a night of it.")
 app.add_typer(receipts.app, name="receipts", help="Files that arrived.")
 app.add_typer(rejects.app, name="rejects", help="Lines put aside, and bringing them back.")
 app.add_typer(reads.app, name="reads", help="Interval reads as they stand.")

@@ -7,6 +7,7 @@ Does not belong here: anything a room can decide by itself.
 from nightwatt.stages.acknowledging import AcknowledgeSummary, acknowledge, rebuild_acknowledged
 from nightwatt.stages.arriving import Arrivals, Expected, arrive, expectation, receive
 from nightwatt.stages.building import BuildSummary, PublishSummary, build, publish, roll_back
+from nightwatt.stages.deciding import Decided, decide, revoke, standing_decision
 from nightwatt.stages.delivering import DeliverSummary, deliver
 from nightwatt.stages.loading import LoadSummary, MergeSummary, load, merge_reads, rebuild_reads, replay_rejects
 from nightwatt.stages.phasing import Population, approve, deliver_phase, population, reject, review_file, take_back
@@ -17,6 +18,7 @@ __all__ = [
     "AcknowledgeSummary",
     "Arrivals",
     "BuildSummary",
+    "Decided",
     "DeliverSummary",
     "Expected",
     "LoadSummary",
@@ -30,6 +32,7 @@ __all__ = [
     "approve",
     "arrive",
     "build",
+    "decide",
     "deliver",
     "deliver_phase",
     "expectation",
@@ -43,7 +46,9 @@ __all__ = [
     "reject",
     "replay_rejects",
     "review_file",
+    "revoke",
     "roll_back",
+    "standing_decision",
     "take_back",
     "watch_sendings",
 ]

@@ -9,13 +9,16 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
-from datetime import date
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
 from nightwatt import arrival
 from nightwatt.contracts.feed import Feed
-from nightwatt.ledger import looks
+from nightwatt.errors import TransientError
+from nightwatt.ledger import looks, receipts
+from nightwatt.ledger.models import NightChoice, ReceiptState
+from nightwatt.stages.deciding import Decided, standing_decision
 from nightwatt.stages.fetching import pull_rows, reach
 from nightwatt.stages.platform import Platform
 
@@ -55,10 +58,18 @@ class Expected:
     arrived: int
     expected_at_least: int
     is_expected: bool = True  # whether the feed's schedule has files come on this date at all
+    choice: str | None = None  # what a person decided about this night: release, skip or accept
+    wait_until: datetime | None = None  # of a release: how long the night waits for it
+
+    @property
+    def is_skipped(self) -> bool:
+        """Whether the night goes on without the feed."""
+        return self.choice == NightChoice.SKIP
 
     def to_dict(self) -> dict[str, Any]:
-        """Return counts and the reason."""
-        return asdict(self)
+        """Return counts and the reason, as plain values."""
+        wait_until = self.wait_until.isoformat() if self.wait_until else None
+        return asdict(self) | {"wait_until": wait_until, "is_skipped": self.is_skipped}
 
 
 def arrive(platform: Platform, feed_name: str, business_date: date | None = None, *, wait: bool = False) -> Arrivals:
@@ -93,8 +104,33 @@ def receive(platform: Platform, feed_name: str, files: Sequence[Path], business_
 
 
 def expectation(platform: Platform, feed_name: str, business_date: date) -> Expected:
-    """Take in what has come, of this night or late of another, and say whether this night is all there."""
-    feed, neighbours = platform.catalog.feed(feed_name), _neighbours(platform, platform.catalog.feed(feed_name))
+    """Take in what has come, of this night or late of another, and say whether this night is all there.
+
+    A person's decision about the night is heard on every look, so that it reaches a sensor that waits already, and
+    also while the source does not answer. Nothing is looked for once the night goes on without the feed.
+    """
+    feed = platform.catalog.feed(feed_name)
+    decided = standing_decision(platform, feed_name, business_date)
+    if decided and decided.choice is NightChoice.SKIP:
+        return _by_decision(decided, Expected(feed_name, False, "not looked for", 0, 0))
+    try:
+        unknown, seen = _take_in(platform, feed, business_date)
+    except TransientError as e:
+        if e.code == "arrival.busy":  # whoever is at it notes what is there
+            return _by_decision(decided, _by_receipts(platform, feed, business_date, str(e)))
+        unknown, seen = (), _by_receipts(platform, feed, business_date, str(e))
+    looks.note(
+        platform.ledger,
+        feed_name,
+        business_date,
+        looks.Seen(seen.is_ready, seen.arrived, seen.expected_at_least, seen.reason, unknown, platform.started_by),
+    )
+    return _by_decision(decided, seen)
+
+
+def _take_in(platform: Platform, feed: Feed, business_date: date) -> tuple[Sequence[tuple[str, str]], Expected]:
+    """Take in what is whole; return the files that nobody knows, and how far the night is."""
+    neighbours = _neighbours(platform, feed)
     trouble = pull_rows(platform, feed, business_date)
     with reach(platform, feed) as transport:
         found = arrival.arrive(feed, platform.settings, platform.ledger, neighbours=neighbours, transport=transport)
@@ -103,15 +139,18 @@ def expectation(platform: Platform, feed_name: str, business_date: date) -> Expe
         )
     if trouble:
         state = replace(state, reason=f"{state.reason}; {trouble}")
-    answer = _answer(platform, feed, business_date, state)
-    seen = looks.Seen(
-        answer.is_ready, answer.arrived, answer.expected_at_least, answer.reason, found.unknown, platform.started_by
-    )
-    looks.note(platform.ledger, feed_name, business_date, seen)
-    return answer
+    return found.unknown, _by_schedule(platform, feed, business_date, state)
 
 
-def _answer(platform: Platform, feed: Feed, business_date: date, state: arrival.Expectation) -> Expected:
+def _by_receipts(platform: Platform, feed: Feed, business_date: date, trouble: str) -> Expected:
+    """Say how far a night is by what was received before, where nobody can look now."""
+    with platform.ledger.read() as session:
+        current = receipts.by_feed_and_date(session, feed.feed, business_date)
+    arrived = sum(r.state != ReceiptState.HELD for r in current)
+    return Expected(feed.feed, False, trouble, arrived, max(arrived, feed.arrival.min_files))
+
+
+def _by_schedule(platform: Platform, feed: Feed, business_date: date, state: arrival.Expectation) -> Expected:
     """Hold what is there against the feed's schedule: on a day without files nothing is waited for."""
     arrived = len(state.arrived)
     word = feed.schedule.word_on(business_date, platform.catalog.holidays)
@@ -119,6 +158,15 @@ def _answer(platform: Platform, feed: Feed, business_date: date, state: arrival.
         reason = f"{word.why}; {arrived} received"
         return Expected(feed.feed, True, reason, arrived, 0, is_expected=False)
     return Expected(feed.feed, state.is_ready, state.reason, arrived, arrived + state.missing)
+
+
+def _by_decision(decided: Decided | None, seen: Expected) -> Expected:
+    """Hold what was seen against what a person decided; accepted is what is there, skipped is waited for no more."""
+    if decided is None:
+        return seen
+    reason = f"{decided.choice.value} by {decided.by}: {decided.reason}; {seen.reason}"
+    is_ready = seen.is_ready or decided.choice is NightChoice.ACCEPT
+    return replace(seen, is_ready=is_ready, reason=reason, choice=decided.choice.value, wait_until=decided.until)
 
 
 def _neighbours(platform: Platform, feed: Feed) -> list[Feed]:

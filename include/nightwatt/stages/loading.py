@@ -24,9 +24,10 @@ from nightwatt.errors import TerminalError
 from nightwatt.intake import LoadResult, intake, replay
 from nightwatt.ledger import checks, loads, receipts
 from nightwatt.ledger.book import last_sequence
-from nightwatt.ledger.models import Receipt, ReceiptState
+from nightwatt.ledger.models import NightChoice, Receipt, ReceiptState
 from nightwatt.reads import StoreVersion
 from nightwatt.settings import Settings
+from nightwatt.stages.deciding import standing_decision
 from nightwatt.stages.platform import Platform
 
 LOAD_WAIT_S = 600.0
@@ -75,7 +76,8 @@ def load(
         platform: the home.
         feed_name: the feed.
         business_date: a night that must be whole afterwards: judged even if nothing came for it, and a file of it
-            on hold is an error. The nights of the files loaded are judged in any case.
+            on hold is an error, unless a person accepted or skipped the night. The nights of the files loaded are
+            judged in any case.
         retry_held: read receipts again that are on hold, by the contract as it is now.
 
     Raises:
@@ -92,6 +94,7 @@ def load(
             for night in sorted({r.business_date for r in due} | ({business_date} if business_date else set())):
                 _judge_night(platform, feed, night)
             held = _held(platform, feed_name, business_date, results)
+            left_out = held if _is_decided(platform, feed_name, business_date) else ()
         summary = LoadSummary(
             feed=feed_name,
             receipts=len(results),
@@ -101,7 +104,7 @@ def load(
             rows_ignored=sum(r.rows_ignored for r in results),
             held=held,
         )
-        if held:
+        if held and not left_out:
             raise TerminalError(
                 "load.held",
                 f"feed {feed_name}: {len(held)} file(s) on hold; first: {held[0]}",
@@ -121,6 +124,12 @@ def _held(
         night = receipts.by_feed_and_date(session, feed_name, business_date)
     of_night = [r.message or r.file_name for r in night if r.state == ReceiptState.HELD]
     return tuple(of_night + [why for why in now if why not in of_night])
+
+
+def _is_decided(platform: Platform, feed_name: str, business_date: date | None) -> bool:
+    """Whether a person lets the night go on without files that are on hold."""
+    decided = standing_decision(platform, feed_name, business_date) if business_date else None
+    return decided is not None and decided.choice in {NightChoice.ACCEPT, NightChoice.SKIP}
 
 
 def _alone(platform: Platform, feed_name: str, purpose: str) -> AbstractContextManager[locks.HeldLock]:
@@ -164,12 +173,15 @@ def _shared(settings: Settings, workers: int) -> Settings:
 def _judge_night(platform: Platform, feed: Feed, business_date: date) -> None:
     """Record whether the night of a feed is complete; only a complete full file may close anything.
 
+    A night that a person accepted as it is never is: what it lacks may be more than its files show.
     A result that says what the last one said is not written again: running a step twice changes nothing.
     """
     is_expected = feed.schedule.word_on(business_date, platform.catalog.holidays).is_expected
+    decided = standing_decision(platform, feed.feed, business_date)
+    choice = decided.choice if decided else None
     with platform.ledger.write() as session:
         facts = receipts.night_facts(session, feed.feed, business_date, feed.completeness.median_nights)
-        if not facts.files and not is_expected:
+        if not facts.files and (choice is NightChoice.SKIP or not is_expected):
             return  # nothing was due and nothing came
         counted = [
             CountedFile(r.id, r.rows_in or 0, r.control_rows)
@@ -180,7 +192,9 @@ def _judge_night(platform: Platform, feed: Feed, business_date: date) -> None:
         known = {(c.code, c.subject): (c.passed, c.message) for c in checks.of_night(session, business_date)}
         news = [r for r in results if known.get((r.code, r.subject)) != (r.passed, r.message)]
         checks.record(session, news, business_date, platform.clock())
-        receipts.set_complete(session, feed.feed, business_date, is_complete(results))
+        receipts.set_complete(
+            session, feed.feed, business_date, is_complete(results) and choice is not NightChoice.ACCEPT
+        )
 
 
 def merge_reads(platform: Platform) -> MergeSummary:
