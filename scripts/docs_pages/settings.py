@@ -14,15 +14,15 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from docs_pages.text import code, page, table, words
-from nightwatt.delivery.sftp import SftpSettings
+from nightwatt.connections.sftp import SftpSettings
 from nightwatt.settings import PROJECT_ROOT, Settings
 
 CONNECTION = "NIGHTWATT_SFTP_<NAME>_"
 
 WORDS = {
-    "NIGHTWATT_SFTP_<NAME>_HOST": "the partner's SFTP server",
+    "NIGHTWATT_SFTP_<NAME>_HOST": "the SFTP server of the partner, or of the source system",
     "NIGHTWATT_SFTP_<NAME>_PORT": "its port",
-    "NIGHTWATT_SFTP_<NAME>_USER": "the user name the partner gave us",
+    "NIGHTWATT_SFTP_<NAME>_USER": "the user name we were given there",
 }
 """Where the settings class says nothing."""
 
@@ -54,7 +54,8 @@ catalog ([feeds](contract_feed.md), [deliveries](contract_delivery.md),
 """
 
 _CONNECTIONS = f"""
-A delivery contract names a connection (`destination.connection`). Its address and keys come from variables with that
+A delivery contract names a connection (`destination.connection`), and so does the contract of a feed whose files are
+fetched (`arrival.source.connection`). Its address and keys come from variables with that
 name in capitals: connection `opower` reads `{CONNECTION.replace("<NAME>", "OPOWER")}HOST`. A password is never used.
 """
 

@@ -18,9 +18,10 @@ from typing import Protocol
 
 from tests.support import partners
 
+from nightwatt.connections.sftp import SftpSettings
 from nightwatt.delivery.courier import At, Carried, Courier, nowhere
 from nightwatt.delivery.loopback import LoopbackServer
-from nightwatt.delivery.sftp import SftpSettings, open_remote
+from nightwatt.delivery.sftp import open_remote
 from nightwatt.ledger import Ledger, sendings
 from nightwatt.ledger.models import DeliveryState, Sending
 

@@ -17,7 +17,7 @@ INCLUDE = REPOSITORY / "include"
 PLUGINS = REPOSITORY / "plugins"
 DAGS = REPOSITORY / "dags"
 
-FOUNDATIONS = {"settings", "errors", "calendar", "duck", "log", "locks", "durable"}
+FOUNDATIONS = {"settings", "errors", "calendar", "duck", "log", "locks", "durable", "connections"}
 BOOKS = {"contracts", "ledger"}
 FLOW = {"arrival", "intake", "reads", "warehouse", "delivery"}
 WATCH = {"checks", "alerting"}

@@ -23,7 +23,7 @@ from nightwatt.arrival.local import LocalFolder
 from nightwatt.arrival.memory import Memory, memory_path
 from nightwatt.arrival.parquet import examine_parquet
 from nightwatt.arrival.survey import Candidate, shown
-from nightwatt.arrival.transport import ChangedMeanwhile, Transport
+from nightwatt.arrival.transport import ChangedMeanwhile, PlaceRefused, Transport
 from nightwatt.arrival.wholeness import NotYet, Whole, confirm
 from nightwatt.calendar import business_date as business_date_of
 from nightwatt.contracts.feed import DoneMarker, Feed, Manifest
@@ -50,6 +50,7 @@ class Arrived:
     waiting: list[tuple[str, str]] = field(default_factory=list)
     refused: list[tuple[str, TerminalError]] = field(default_factory=list)
     unknown: list[tuple[str, str]] = field(default_factory=list)
+    not_moved: list[tuple[str, TerminalError]] = field(default_factory=list)  # received, and still where they lay
 
 
 def arrive(
@@ -92,6 +93,7 @@ def arrive(
             ready, arrived, _ = visit.sort(folder, business_date, waited=wait)
         try:
             visit.take(ready, arrived)
+            visit.leave(folder, arrived)
         finally:
             memory.save(folder.found.names)
     return arrived
@@ -160,6 +162,7 @@ class _Visit:
     transport: Transport
     memory: Memory
     copies: Path
+    settled: dict[str, tuple[Candidate, Receipt]] = field(default_factory=dict)  # by name: received for good
 
     def sort(
         self, folder: Folder, business_date: date | None, waited: float = 0.0
@@ -186,6 +189,7 @@ class _Visit:
         receipt = judged.receipt or self._receipt_of_same_bytes(judged)
         if receipt is None:
             return False
+        self._note_settled(judged.candidate, receipt)
         if receipt.superseded_by_id is not None:
             arrived.refused.append((judged.candidate.name, _resent(judged.candidate.name, receipt)))
         else:
@@ -282,6 +286,7 @@ class _Visit:
             else:
                 receipt, outcome = same, "known"
         _log.info(outcome, feed=self.feed.feed, file=shown(name), receipt=receipt.id, state=receipt.state)
+        self._note_settled(judged.candidate, receipt)
         if outcome != "known":
             arrived.new.append(receipt)
             return
@@ -291,6 +296,22 @@ class _Visit:
             arrived.refused.append((name, _resent(name, same)))
         else:
             arrived.known.append(name)
+
+    def _note_settled(self, candidate: Candidate, receipt: Receipt) -> None:
+        # What is on hold stays where its sender sees it; and a file of the same bytes as another has no receipt of
+        # its own, so that it must go on being seen to be counted.
+        is_current = receipt.superseded_by_id is None and receipt.state != ReceiptState.HELD
+        if is_current and receipt.file_name == candidate.name:
+            self.settled[candidate.name] = candidate, receipt
+
+    def leave(self, folder: Folder, arrived: Arrived) -> None:
+        """Tell the source what is received, now that the receipts are committed."""
+        for name, (candidate, receipt) in sorted(self.settled.items()):
+            try:
+                self.transport.received(candidate.entry, folder.found.markers.get(name), receipt.id)
+            except PlaceRefused as e:
+                arrived.not_moved.append((name, e))
+                return  # the others would fare no better, at this look
 
     def _receipt(self, judged: Judged, examined: Examination, whole: Whole) -> Receipt:
         candidate, found, fault = judged.candidate, examined.found, examined.fault

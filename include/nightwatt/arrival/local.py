@@ -95,6 +95,9 @@ class LocalFolder:
                 raise ChangedMeanwhile(entry.name, "changed")
         return content
 
+    def received(self, entry: Entry, marker: Entry | None, receipt: int) -> None:
+        """Leave a received file where its sender put it."""
+
     @contextmanager
     def _open(self, entry: Entry) -> Iterator[BinaryIO]:
         # The listing is old by now: resolve and judge again what is really opened. Not blocking, because

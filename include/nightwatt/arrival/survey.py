@@ -12,6 +12,7 @@ from datetime import date
 from nightwatt.arrival.transport import Entry
 from nightwatt.contracts.feed import DoneMarker, Feed, Manifest
 from nightwatt.contracts.names import MatchedName, compile_pattern, match_name
+from nightwatt.contracts.sources import SftpSource
 from nightwatt.errors import TerminalError
 
 TEMPORARY_SUFFIXES = (".tmp", ".part", ".filepart")
@@ -123,7 +124,10 @@ def _is_neighbours(entry: Entry, feed: Feed, others: Sequence[Feed], beside: Seq
 
 
 def _folder(feed: Feed) -> tuple[str, ...]:
-    return tuple(p for p in feed.arrival.folder.split("/") if p not in {"", "."})
+    """Return where a feed's files lie: below the inbound folder, or on a server."""
+    source = feed.arrival.source
+    server, folder = (f"sftp:{source.connection}", source.folder) if isinstance(source, SftpSource) else ("", None)
+    return (server, *(p for p in (folder or feed.arrival.folder).split("/") if p not in {"", "."}))
 
 
 def _why_unknown(entry: Entry, feed: Feed) -> str:

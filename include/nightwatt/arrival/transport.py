@@ -63,9 +63,34 @@ class Transport(Protocol):
     def read_small(self, entry: Entry, limit: int) -> bytes:
         """Return the bytes of a small file such as a manifest. Raises as `fetch`."""
 
+    def received(self, entry: Entry, marker: Entry | None, receipt: int) -> None:
+        """Hear that a file's receipt is committed, now or at an earlier look: it need not be fetched again.
+
+        Args:
+            entry: the file.
+            marker: its done marker, where it has one.
+            receipt: the receipt's number.
+
+        Raises:
+            PlaceRefused: it cannot be put where received files belong; it stays where it is.
+            TransientError: try again at a later look.
+        """
+
 
 class ChangedMeanwhile(TransientError):
     """A file changed, or went, between listing and fetching."""
 
     def __init__(self, name: str, how: str) -> None:
         super().__init__("file.changed", f"{name} {how} while it was being copied", "it is taken at a later look")
+
+
+class SourceAway(TransientError):
+    """The source did not answer, or broke off: the same may go well in a moment."""
+
+
+class SourceRefused(TerminalError):
+    """The source as a whole will have nothing to do with us, or must not: a person has to look."""
+
+
+class PlaceRefused(TerminalError):
+    """The source answers, but not for this folder or file; others of the same source may do well."""

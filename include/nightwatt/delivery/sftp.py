@@ -1,13 +1,11 @@
 """One SFTP connection to a partner: who we are, who they must be, and what each failure means.
 
-Belongs here: connection settings, paramiko, and the split of its failures into transient and terminal.
-Does not belong here: the sending protocol (`courier`).
+Belongs here: paramiko, and the split of its failures into transient and terminal. Does not belong here: the settings
+of a connection (`nightwatt.connections`) and the sending protocol (`courier`).
 """
 
 from __future__ import annotations
 
-import base64
-import binascii
 import errno
 import stat
 from collections.abc import Callable, Iterator
@@ -18,32 +16,12 @@ from types import TracebackType
 from typing import Any
 
 import paramiko
-from pydantic import Field, ValidationError, field_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from nightwatt.connections.sftp import SftpSettings, public_key, sftp_settings
 from nightwatt.errors import NightWattError, TerminalError, TransientError
 
 BLOCK = 64 * 1024
 _FULL = {errno.ENOSPC, errno.EDQUOT}
-
-
-class SftpSettings(BaseSettings):
-    """Address and keys of one connection, from `NIGHTWATT_SFTP_<NAME>_*` in the environment."""
-
-    model_config = SettingsConfigDict(extra="ignore", frozen=True)
-
-    host: str
-    port: int = Field(22, ge=1, le=65535)
-    user: str
-    key_file: Path = Field(description="private key; the only way we log in")
-    host_key: str = Field(description="the partner's public host key, `ssh-ed25519 AAAA...`")
-    timeout_seconds: float = Field(30, gt=0, description="how long the partner may say nothing")
-
-    @field_validator("host_key")
-    @classmethod
-    def _is_a_key(cls, value: str) -> str:
-        _host_key(value)
-        return value.strip()
 
 
 def connection_settings(name: str) -> SftpSettings:
@@ -52,18 +30,7 @@ def connection_settings(name: str) -> SftpSettings:
     Raises:
         TerminalError: `delivery.connection_settings`, naming the variables that are missing or wrong.
     """
-    prefix = f"NIGHTWATT_SFTP_{name.upper()}_"
-    try:
-        return SftpSettings(_env_prefix=prefix)
-    except ValidationError as e:
-        faults = sorted(
-            f"{prefix}{str(f['loc'][0]).upper()} ({'not set' if f['type'] == 'missing' else f['msg']})"
-            for f in e.errors(include_url=False, include_input=False)
-        )
-    # Raised out here, so that it does not carry pydantic's error, which may quote what was set.
-    raise TerminalError(
-        "delivery.connection_settings", f"connection {name}: {', '.join(faults)}", "set these environment variables"
-    )
+    return sftp_settings(name, code="delivery.connection_settings")
 
 
 class Remote:
@@ -206,11 +173,11 @@ def open_remote(settings: SftpSettings) -> Remote:
         TransientError: `delivery.unreachable`.
         TerminalError: `delivery.host_key`, `delivery.login`, `delivery.key_file`.
     """
-    where = f"{settings.host}:{settings.port}"
+    where = settings.where
     client = paramiko.SSHClient()
     client.set_missing_host_key_policy(paramiko.RejectPolicy())
     name = settings.host if settings.port == 22 else f"[{settings.host}]:{settings.port}"
-    pinned = _host_key(settings.host_key)
+    pinned = public_key(settings.host_key)
     client.get_host_keys().add(name, pinned.get_name(), pinned)
     try:
         client.connect(
@@ -289,15 +256,6 @@ def _is_answer(error: OSError) -> bool:
     if isinstance(error, ConnectionError | TimeoutError):
         return False
     return error.errno is None or error.errno in _FULL or isinstance(error, PermissionError | FileNotFoundError)
-
-
-def _host_key(text: str) -> paramiko.PKey:
-    kind, _, rest = text.strip().partition(" ")
-    try:
-        blob = base64.b64decode(rest.split()[0], validate=True)
-        return paramiko.PKey.from_type_string(kind, blob)
-    except (IndexError, binascii.Error, paramiko.SSHException, ValueError) as e:
-        raise ValueError("is not a public key; write it as in known_hosts: ssh-ed25519 AAAA...") from e
 
 
 def _own_key(path: Path) -> Any:

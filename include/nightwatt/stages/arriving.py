@@ -34,6 +34,7 @@ class Arrivals:
     waiting: tuple[tuple[str, str], ...]
     refused: tuple[tuple[str, str], ...]
     unknown: tuple[tuple[str, str], ...]
+    not_moved: tuple[tuple[str, str], ...] = ()  # received, and not put where received files belong
     trouble: str | None = None  # why the feed's source could not be read, where it has one
 
     def lines(self) -> Iterator[str]:
@@ -44,6 +45,7 @@ class Arrivals:
         yield from (f"waiting   {name}: {why}" for name, why in self.waiting)
         yield from (f"refused   {name}: {why}" for name, why in self.refused)
         yield from (f"unknown   {name}: {why}" for name, why in self.unknown)
+        yield from (f"not moved {name}: {why}" for name, why in self.not_moved)
         if self.trouble:
             yield f"no answer {self.trouble}"
 
@@ -182,5 +184,6 @@ def _summary(feed: Feed, found: arrival.Arrived, trouble: str | None = None) -> 
         waiting=tuple(found.waiting),
         refused=tuple((name, str(error)) for name, error in found.refused),
         unknown=tuple(found.unknown),
+        not_moved=tuple((name, str(error)) for name, error in found.not_moved),
         trouble=trouble,
     )

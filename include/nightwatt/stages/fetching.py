@@ -11,9 +11,12 @@ from contextlib import contextmanager
 from datetime import date, timedelta
 
 from nightwatt.arrival.extract import RowSource, alone, extract
+from nightwatt.arrival.partials import Partials, partials_path
+from nightwatt.arrival.sftp import SftpFolder
 from nightwatt.arrival.transport import Transport
+from nightwatt.connections.sftp import sftp_settings
 from nightwatt.contracts.feed import Feed
-from nightwatt.contracts.sources import HttpSource, SqlSource
+from nightwatt.contracts.sources import HttpSource, SftpSource, SqlSource
 from nightwatt.errors import TerminalError, TransientError
 from nightwatt.ledger import extractions
 from nightwatt.stages.platform import Platform
@@ -23,9 +26,21 @@ _SLACK = timedelta(seconds=30)
 
 
 @contextmanager
-def reach(platform: Platform, feed: Feed) -> Iterator[Transport | None]:  # noqa: ARG001
-    """Reach the folder a feed's files lie in, for the length of a block; None stands for its inbound folder."""
-    yield None
+def reach(platform: Platform, feed: Feed) -> Iterator[Transport | None]:
+    """Reach the folder a feed's files lie in, for the length of a block; None stands for its inbound folder.
+
+    Raises:
+        TransientError: the source is away.
+        TerminalError: it refuses us, or its connection is not set up.
+    """
+    source = feed.arrival.source
+    if not isinstance(source, SftpSource):
+        yield None
+        return
+    settings = sftp_settings(source.connection, code="source.connection_settings")
+    partials = Partials(partials_path(platform.settings.landing, feed.feed))
+    with SftpFolder(source, settings, partials) as folder:
+        yield folder
 
 
 def pull_rows(platform: Platform, feed: Feed, business_date: date) -> str | None:
