@@ -26,6 +26,7 @@ from nightwatt.cli import (
     simulate,
     stages,
 )
+from nightwatt.cli.calendar import calendar
 from nightwatt.cli.context import Context, console
 from nightwatt.cli.query import sql
 from nightwatt.cli.reconcile import reconcile
@@ -83,6 +84,7 @@ app.command()(stages.deliver)
 app.command()(stages.acknowledge)
 app.command()(stages.docs)
 app.command()(night.status)
+app.command()(calendar)
 app.command()(reconcile)
 app.command()(sql)
 app.command()(simulate.simulate)
