@@ -24,7 +24,7 @@ export UV_HTTP_TIMEOUT ?= 180
 unexport VIRTUAL_ENV
 
 COMPILE := $(UV) pip compile --universal --python-version 3.11 --no-emit-index-url --no-header --quiet
-PYTHON_PATHS := $(wildcard include plugins dags tests scripts benchmarks)
+PYTHON_PATHS := $(wildcard include plugins dags tests scripts benchmarks deploy)
 TYPED_PATHS := $(wildcard include plugins)
 
 .PHONY: help

@@ -3,7 +3,8 @@
 # connection address and no environment variable holds it. Then become the service.
 set -eu
 umask 077
-if [ -r /run/secrets/postgres_password ]; then
-    printf 'postgres:5432:*:nightwatt:%s\n' "$(cat /run/secrets/postgres_password)" > "$HOME/.pgpass"
+password="${NIGHTWATT_SECRETS:-/run/secrets}/postgres_password"
+if [ -r "$password" ]; then
+    printf '%s:*:nightwatt:%s\n' "${NIGHTWATT_POSTGRES:-postgres:5432}" "$(cat "$password")" > "$HOME/.pgpass"
 fi
 exec "$@"

@@ -16,8 +16,11 @@ make_one postgres_password "$random"
 make_one jwt_secret "$random"
 make_one api_secret_key "$random"
 make_one mask_key "$random"
+for login in admin operator viewer; do
+    make_one "${login}_password" 'import secrets; print(secrets.token_urlsafe(18))'
+done
 make_one fernet_key 'import base64, os; print(base64.urlsafe_b64encode(os.urandom(32)).decode())'
-for name in opower_key crm_key trial_host_key; do
+for name in opower_key crm_key inbound_host_key trial_host_key; do
     [ -e "secrets/$name" ] && { echo "kept      secrets/$name"; continue; }
     ssh-keygen -q -t ed25519 -N "" -C "nightwatt $name" -f "secrets/$name"
     chmod 644 "secrets/$name"

@@ -4,7 +4,7 @@ FROM debian:bookworm-slim
 RUN apt-get update \
     && apt-get install --yes --no-install-recommends openssh-server \
     && rm -rf /var/lib/apt/lists/* /etc/ssh/ssh_host_* \
-    && useradd --no-create-home --home-dir / --shell /usr/sbin/nologin partner \
+    && useradd --no-create-home --home-dir / --shell /usr/sbin/nologin --password '*' partner \
     && install --directory --owner=root --mode=0755 /run/sshd /srv/partner \
     && install --directory --owner=partner --mode=0755 /srv/partner/shared_files /srv/partner/uploads
 

@@ -14,6 +14,7 @@ from airflow.sdk.exceptions import AirflowSkipException
 
 from nightwatt.contracts.feed import Feed
 from nightwatt.errors import TerminalError
+from nightwatt_airflow import metrics
 from nightwatt_airflow.business_date import business_date_in
 from nightwatt_airflow.defaults import WRITER_POOL
 from nightwatt_airflow.feed_arrived_sensor import FeedArrivedSensor
@@ -41,7 +42,7 @@ def load_files(feed: str) -> dict[str, Any]:
     from nightwatt.stages import Platform, load
 
     context = get_current_context()
-    with Platform.open(started_by=started_by(context)) as platform:
+    with Platform.open(started_by=started_by(context)) as platform, metrics.loading(platform, feed):
         return load(platform, feed, business_date_in(context)).to_dict()
 
 
@@ -51,7 +52,7 @@ def merge_reads() -> dict[str, Any]:
     from nightwatt.stages import Platform
     from nightwatt.stages import merge_reads as merge
 
-    with Platform.open(started_by=started_by(get_current_context())) as platform:
+    with Platform.open(started_by=started_by(get_current_context())) as platform, metrics.stage("merge", "reads"):
         return merge(platform).to_dict()
 
 
@@ -61,7 +62,7 @@ def build_marts(domain: str) -> dict[str, Any]:
     from nightwatt.stages import Platform, build
 
     context = get_current_context()
-    with Platform.open(started_by=started_by(context)) as platform:
+    with Platform.open(started_by=started_by(context)) as platform, metrics.stage("build", domain):
         return build(platform, domain, business_date_in(context)).to_dict()
 
 
@@ -76,8 +77,10 @@ def _publish(domain: str) -> dict[str, Any]:
     from nightwatt.stages import Platform, publish
 
     context = get_current_context()
-    with Platform.open(started_by=started_by(context)) as platform:
-        return publish(platform, domain, business_date_in(context)).to_dict()
+    with Platform.open(started_by=started_by(context)) as platform, metrics.stage("publish", domain):
+        summary = publish(platform, domain, business_date_in(context))
+    metrics.published(summary)
+    return summary.to_dict()
 
 
 @task(execution_timeout=timedelta(minutes=10))
@@ -123,7 +126,7 @@ def take_answers(delivery: str) -> dict[str, Any]:
     from nightwatt.stages import Platform, acknowledge
 
     context = get_current_context()
-    with Platform.open(started_by=started_by(context)) as platform:
+    with Platform.open(started_by=started_by(context)) as platform, metrics.stage("acknowledge", delivery):
         return acknowledge(platform, delivery, business_date_in(context)).to_dict()
 
 
@@ -133,8 +136,10 @@ def deliver_file(delivery: str) -> dict[str, Any]:
     from nightwatt.stages import Platform, deliver
 
     context = get_current_context()
-    with Platform.open(started_by=started_by(context)) as platform:
-        return deliver(platform, delivery, business_date_in(context)).to_dict()
+    with Platform.open(started_by=started_by(context)) as platform, metrics.stage("deliver", delivery):
+        summary = deliver(platform, delivery, business_date_in(context))
+    metrics.delivered(summary)
+    return summary.to_dict()
 
 
 @task(execution_timeout=timedelta(minutes=10))

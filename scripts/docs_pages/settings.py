@@ -33,9 +33,21 @@ ELSEWHERE = {
     },
     "what docker-compose.yaml reads from .env": {
         "NIGHTWATT_INBOUND": ("", "the folder source systems drop their files in"),
+        "NIGHTWATT_INBOUND_LISTEN": ("", "the address source systems reach this machine's SFTP server by"),
+        "NIGHTWATT_INBOUND_PORT": ("2222", "its port"),
+        "NIGHTWATT_SOURCE_KEYS": ("", "the folder with one public key file a source system, named like its folder"),
+        "NIGHTWATT_PROXY_ADDRESSES": ("127.0.0.1", "where the reverse proxy comes from, as the container sees it"),
+        "NIGHTWATT_METRICS_ON": ("False", "whether [metrics](metrics.md) are sent"),
+        "NIGHTWATT_METRICS_URL": ("", "the OpenTelemetry collector they are sent to"),
+        "NIGHTWATT_LINEAGE_TRANSPORT": ("", "where OpenLineage events go, as JSON; nowhere otherwise"),
+        "NIGHTWATT_LINEAGE_NAMESPACE": ("nightwatt", "the name they call this installation by"),
         "NIGHTWATT_BASE_URL": ("http://127.0.0.1:8080", "address under which people reach the pages"),
         "NIGHTWATT_PARALLEL_TASKS": ("4", "Airflow tasks at a time"),
         "NIGHTWATT_VERSION": ("0.1.0", "tag of the image"),
+    },
+    "what the scripts of `deploy/` read": {
+        "NIGHTWATT_SECRETS": ("/run/secrets", "the folder of the secret files"),
+        "NIGHTWATT_POSTGRES": ("postgres:5432", "the database the password file is for"),
     },
     "what the platform sets for dbt": {
         "NIGHTWATT_WAREHOUSE_FILE": (

@@ -24,7 +24,7 @@ USER = "nightwatt"
 
 @dataclass(frozen=True)
 class Server:
-    """A running cluster, which lets anybody in who comes over loopback."""
+    """A running cluster on loopback."""
 
     port: int
     programs: Path
@@ -45,8 +45,12 @@ class Server:
 
 
 @contextmanager
-def running_server() -> Iterator[Server]:
-    """Start a cluster for the length of a block. PostgreSQL refuses to run as root, so somebody else runs it."""
+def running_server(password: str | None = None) -> Iterator[Server]:
+    """Start a cluster for the length of a block. PostgreSQL refuses to run as root, so somebody else runs it.
+
+    Args:
+        password: of its one user; anybody who comes over loopback is let in otherwise.
+    """
     programs = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
     assert programs, "install postgresql (apt-get install postgresql)"
     folder = Path(tempfile.mkdtemp(prefix="nightwatt-postgres-"))
@@ -61,7 +65,10 @@ def running_server() -> Iterator[Server]:
         with (folder / "output").open("ab") as output:
             subprocess.run(command, check=True, stdout=output, stderr=output, cwd=folder)
 
-    call("initdb", "-D", str(data), "-U", USER, "-A", "trust", "-E", "UTF8", "--no-locale", "-N")
+    secret = folder / "password"
+    secret.write_text(password or "", encoding="utf-8")
+    let_in = ["-A", "scram-sha-256", f"--pwfile={secret}"] if password else ["-A", "trust"]
+    call("initdb", "-D", str(data), "-U", USER, *let_in, "-E", "UTF8", "--no-locale", "-N")
     try:
         call("pg_ctl", "-D", str(data), "-l", str(log), "-o", options, "-w", "-t", "60", "start")
         yield server

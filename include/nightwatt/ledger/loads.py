@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from sqlalchemy import select, update
+from sqlalchemy import case, func, select, update
 from sqlalchemy.orm import Session
 
 from nightwatt.ledger.book import next_sequence
@@ -24,6 +24,17 @@ class RejectCount:
     column: str | None
     lines: int
     first_line: int
+
+
+@dataclass(frozen=True)
+class Counted:
+    """What some loads of a feed brought."""
+
+    files: int  # read into the lake
+    failed: int  # readings that failed
+    rows_in: int
+    rows_kept: int
+    rows_rejected: int
 
 
 def begin(session: Session, receipt_id: int, kind: str, lake_path: str, at: datetime) -> Load:
@@ -92,6 +103,24 @@ def done(session: Session, feeds: Sequence[str]) -> list[tuple[Load, Receipt]]:
         .order_by(Load.sequence)
     )
     return [(load, receipt) for load, receipt in rows]
+
+
+def counted_since(session: Session, feed: str, sequence: int) -> Counted:
+    """Return what the readings of a feed's files have brought that came after a number of the sequence."""
+    is_done = case((Load.state == LoadState.DONE, 1))
+    row = session.execute(
+        select(
+            func.count(is_done),
+            func.count(case((Load.state == LoadState.FAILED, 1))),
+            func.sum(is_done * Receipt.rows_in),
+            func.sum(is_done * Receipt.rows_kept),
+            func.sum(is_done * Receipt.rows_rejected),
+        )
+        .select_from(Load)
+        .join(Receipt, Receipt.id == Load.receipt_id)
+        .where(Receipt.feed == feed, Load.sequence > sequence, Load.kind == "intake")
+    ).one()
+    return Counted(*(int(number or 0) for number in row))
 
 
 def failed(session: Session, receipt_id: int) -> list[int]:

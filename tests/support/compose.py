@@ -1,0 +1,152 @@
+"""The services of docker-compose.yaml, started by hand: the same commands and settings, on this machine.
+
+Belongs here: what a container would have given a service (its paths, its neighbours' names, its secrets), and
+starting, asking and stopping it. Does not belong here: what a service must do.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import psutil
+import yaml
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+COMPOSE: dict[str, Any] = yaml.safe_load((REPOSITORY / "docker-compose.yaml").read_text("utf-8"))
+AIRFLOW = ("api-server", "scheduler", "dag-processor", "triggerer")
+VARIABLE = re.compile(r"\$\{(\w+)(?::([-?])([^}]*))?\}")
+
+
+def filled(text: str, given: Mapping[str, str]) -> str:
+    """Return a value of the compose file with its variables filled in, as compose does it."""
+
+    def one(match: re.Match[str]) -> str:
+        name, kind, rest = match.groups()
+        if given.get(name):
+            return given[name]
+        assert kind == "-", f"{name} must be given: {rest}"
+        return str(rest)
+
+    return VARIABLE.sub(one, text)
+
+
+@dataclass
+class Services:
+    """Some services and what they run on.
+
+    `paths` says what stands here for a text of the compose file: a folder of the container, a neighbour's address.
+    """
+
+    folder: Path
+    given: Mapping[str, str]
+    paths: Mapping[str, str]
+    extra: Mapping[str, str] = field(default_factory=dict)
+    running: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
+
+    def here(self, text: str) -> str:
+        """Return a text of the compose file as it reads on this machine."""
+        text = filled(str(text), self.given)
+        for there, here in self.paths.items():
+            text = text.replace(there, here)
+        return text
+
+    def environment(self, name: str) -> dict[str, str]:
+        """Return the whole environment of a service: nothing of ours but the search path."""
+        asked = {k: self.here(v) for k, v in COMPOSE["services"][name].get("environment", {}).items()}
+        path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+        return {"PATH": path, "HOME": str(self.folder / "user"), "LANG": "C.UTF-8"} | asked | dict(self.extra)
+
+    def command(self, name: str) -> list[str]:
+        """Return the command of a service, after the entry point of its image."""
+        return [
+            str(REPOSITORY / "deploy" / "entrypoint.sh"),
+            *(self.here(a) for a in COMPOSE["services"][name]["command"]),
+        ]
+
+    def start(self, name: str) -> None:
+        """Start a lasting service in a process group of its own."""
+        with self.log(name).open("ab") as log:
+            self.running[name] = subprocess.Popen(
+                self.command(name),
+                env=self.environment(name),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                cwd=self.folder,
+                start_new_session=True,
+            )
+
+    def run(self, name: str) -> str:
+        """Run a service that ends, and return what it said."""
+        ended = subprocess.run(
+            self.command(name), env=self.environment(name), cwd=self.folder, capture_output=True, text=True, check=False
+        )
+        assert ended.returncode == 0, f"{name}: {ended.stdout}\n{ended.stderr}"
+        return ended.stdout
+
+    def health(self, name: str) -> int:
+        """Run a service's own health check once; 0 is healthy."""
+        kind, *command = COMPOSE["services"][name]["healthcheck"]["test"]
+        assert kind == "CMD"
+        ended = subprocess.run(
+            [self.here(argument) for argument in command],
+            env=self.environment(name),
+            cwd=self.folder,
+            capture_output=True,
+            check=False,
+        )
+        with self.log(f"{name}-health").open("ab") as log:
+            log.write(ended.stdout + ended.stderr)
+        return ended.returncode
+
+    def wait_until_healthy(self, name: str, seconds: float = 180) -> None:
+        """Ask again and again, as the container engine would."""
+        end = time.monotonic() + seconds
+        while self.health(name):
+            code = self.running[name].poll()
+            assert code is None, f"{name} ended with {code}:\n{self.said(name)}"
+            assert time.monotonic() < end, f"{name} is not healthy after {seconds:.0f} s:\n{self.said(name)}"
+
+    def log(self, name: str) -> Path:
+        """Return where a service's output goes."""
+        return self.folder / f"{name}.log"
+
+    def said(self, name: str) -> str:
+        """Return the end of what a service and its health check said."""
+        logs = [p for p in (self.log(name), self.log(f"{name}-health")) if p.exists()]
+        return "\n".join(f"--- {p.name}\n{p.read_text('utf-8', 'replace')[-4000:]}" for p in logs)
+
+    def stop(self, name: str, grace: float = 30) -> int:
+        """Ask a service to stop, as the container engine would, and return how it ended; then take its children."""
+        process = self.running.pop(name)
+        family = psutil.Process(process.pid).children(recursive=True) if process.poll() is None else []
+        process.send_signal(signal.SIGTERM)
+        try:
+            return process.wait(grace)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            return process.wait()
+        finally:
+            for child in family:
+                if child.is_running():
+                    child.kill()
+
+    def stop_all(self) -> None:
+        """Stop what still runs."""
+        for name in list(self.running):
+            self.stop(name)
+
+
+def shell(*arguments: str | Path) -> str:
+    """Return a command as a line for a shell."""
+    return shlex.join(str(a) for a in arguments)

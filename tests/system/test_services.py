@@ -1,0 +1,382 @@
+"""The production shape, started by hand: each service's own command and health check, on a private PostgreSQL.
+
+What a container would give a service is given here by `tests.support.compose`; SFTP servers run in a mount namespace
+of their own, because they make users.
+"""
+
+from __future__ import annotations
+
+import base64
+import io
+import os
+import re
+import shutil
+import stat
+import subprocess
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import paramiko
+import pytest
+from tests.support.compose import AIRFLOW, COMPOSE, REPOSITORY, Services, shell
+from tests.support.openssh import wait_for
+from tests.support.postgres import Server, free_port, running_server
+
+from nightwatt_plugin import NightWattPlugin
+
+pytestmark = [pytest.mark.system, pytest.mark.timeout(900), pytest.mark.filterwarnings("default")]
+
+PASSWORD = "a password of this test only"
+LOGINS = {"admin": "Admin", "operator": "Op", "viewer": "Viewer"}
+LASTING = AIRFLOW
+
+
+@dataclass
+class Stack:
+    """PostgreSQL and the services on it."""
+
+    services: Services
+    server: Server
+    address: str  # of the pages
+    secrets: Path
+    first_init: str
+
+    def token(self, login: str) -> dict[str, str]:
+        """Log in, and return the header that says so."""
+        password = (self.secrets / f"{login}_password").read_text().strip()
+        answer = httpx.post(f"{self.address}/auth/token", json={"username": login, "password": password}, timeout=60)
+        assert answer.status_code == 201, answer.text
+        return {"Authorization": f"Bearer {answer.json()['access_token']}"}
+
+    def status(self, login: str | None, method: str, path: str, **more: Any) -> int:
+        """Return how a request of somebody, or of nobody, is answered."""
+        headers = self.token(login) if login else {}
+        return httpx.request(method, f"{self.address}{path}", headers=headers, timeout=60, **more).status_code
+
+
+def make_secrets(folder: Path) -> Path:
+    """Let the script of the deployment make them, beside a copy of itself."""
+    (folder / "deploy").mkdir()
+    script = shutil.copy(REPOSITORY / "deploy" / "make_secrets.sh", folder / "deploy")
+    for _ in range(2):  # the second time it keeps what is there
+        said = subprocess.run([script], check=True, capture_output=True, text=True).stdout
+    assert {line.split()[0] for line in said.splitlines()} == {"kept"}
+    secrets = folder / "secrets"
+    (secrets / "postgres_password").write_text(PASSWORD)
+    for key in ("opower_key", "crm_key"):
+        shutil.copy(secrets / f"{key}.pub", secrets / f"{key}_pub")  # as compose mounts it
+    return secrets
+
+
+def given(folder: Path) -> dict[str, str]:
+    """Return what .env says: the example's values."""
+    lines = (REPOSITORY / "deploy" / "example.env").read_text("utf-8").splitlines()
+    values = dict(line.split("=", 1) for line in lines if line and not line.startswith("#"))
+    return values | {"NIGHTWATT_INBOUND": str(folder / "inbound"), "NIGHTWATT_BASE_URL": "", "NIGHTWATT_SYSTEMS": "mdm"}
+
+
+@pytest.fixture(scope="module")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """PostgreSQL, `init` once, and every service started and healthy."""
+    folder = tmp_path_factory.mktemp("services")
+    (folder / "user").mkdir()
+    secrets = make_secrets(folder)
+    with running_server(PASSWORD) as server:
+        port = free_port()
+        paths = {
+            "/run/secrets": str(secrets),
+            "/opt/nightwatt": str(REPOSITORY),
+            "/var/lib/nightwatt": str(folder / "home"),
+            "@postgres:5432": f"@127.0.0.1:{server.port}",
+            "http://api-server:8080": f"http://127.0.0.1:{port}",
+            "127.0.0.1:8080": f"127.0.0.1:{port}",
+            "0.0.0.0": "127.0.0.1",
+            "8080": str(port),
+        }
+        extra = {
+            "NIGHTWATT_SECRETS": str(secrets),
+            "NIGHTWATT_POSTGRES": f"127.0.0.1:{server.port}",
+            "PGHOST": "127.0.0.1",
+            "PGPORT": str(server.port),
+        }
+        services = Services(folder, given(folder), paths, extra)
+        _make_databases(services, server)
+        made = Stack(services, server, f"http://127.0.0.1:{port}", secrets, services.run("init"))
+        try:
+            for name in LASTING:
+                services.start(name)
+            for name in LASTING:
+                services.wait_until_healthy(name)
+            yield made
+        finally:
+            services.stop_all()
+
+
+def _make_databases(services: Services, server: Server) -> None:
+    """Do what the image of PostgreSQL does on an empty data folder: its own database, then our script."""
+    environment = services.environment("init") | {"POSTGRES_USER": "nightwatt", "PGPASSWORD": PASSWORD}
+    environment["PATH"] = f"{server.programs}:{environment['PATH']}"
+    subprocess.run(["createdb", "--username", "nightwatt", "nightwatt"], check=True, env=environment)
+    subprocess.run([REPOSITORY / "deploy" / "postgres-init.sh"], check=True, env=environment)
+    health = COMPOSE["services"]["postgres"]["healthcheck"]["test"][1:]
+    assert subprocess.run(health, env=environment, check=False, capture_output=True).returncode == 0
+
+
+def test_init_makes_the_logins_once(stack: Stack) -> None:
+    assert [f"login {name} ({role}): made" in stack.first_init for name, role in LOGINS.items()] == [True] * 3
+
+    again = stack.services.run("init")
+
+    assert [f"login {name} ({role}): as it was" in again for name, role in LOGINS.items()] == [True] * 3
+    for line in (stack.first_init + again).splitlines():
+        assert not any((stack.secrets / f"{name}_password").read_text().strip() in line for name in LOGINS)
+
+
+def test_a_changed_password_file_changes_the_password(stack: Stack) -> None:
+    path = stack.secrets / "viewer_password"
+    before = path.read_text()
+    path.write_text("another password, long enough")
+
+    said = stack.services.run("init")
+
+    assert "login viewer (Viewer): has a new password" in said
+    old = {"username": "viewer", "password": before.strip()}
+    assert httpx.post(f"{stack.address}/auth/token", json=old, timeout=60).status_code == 401
+    assert stack.status("viewer", "GET", "/api/v2/dags") == 200
+
+
+def test_airflow_says_that_all_its_parts_live(stack: Stack) -> None:
+    health = httpx.get(f"{stack.address}/api/v2/monitor/health", timeout=60).json()
+
+    assert {name: part["status"] for name, part in health.items()} == {
+        "metadatabase": "healthy",
+        "scheduler": "healthy",
+        "triggerer": "healthy",
+        "dag_processor": "healthy",
+    }
+
+
+def test_the_dags_are_read_and_none_fails(stack: Stack) -> None:
+    headers = stack.token("operator")
+    dags = httpx.get(f"{stack.address}/api/v2/dags?limit=100", headers=headers, timeout=60).json()["dags"]
+    errors = httpx.get(f"{stack.address}/api/v2/importErrors", headers=headers, timeout=60).json()
+
+    assert {dag["dag_id"] for dag in dags} == {path.stem for path in (REPOSITORY / "dags").glob("[a-z]*.py")}
+    assert errors["total_entries"] == 0, errors
+
+
+WHO_MAY = {  # nobody, viewer, operator, admin
+    ("GET", "/api/v2/dags"): (401, 200, 200, 200),
+    ("GET", "/api/v2/plugins"): (401, 200, 200, 200),  # without it the menu shows none of our pages
+    ("PATCH", "/api/v2/dags/usage_daily"): (401, 403, 200, 200),
+    ("GET", "/api/v2/connections"): (401, 403, 200, 200),
+    ("GET", "/api/v2/config"): (401, 403, 403, 403),
+    ("GET", "/nightwatt/models/"): (401, 404, 404, 404),  # let in; the page is not written yet
+}
+
+
+@pytest.mark.parametrize(("method", "path"), WHO_MAY)
+def test_each_role_may_what_it_should(stack: Stack, method: str, path: str) -> None:
+    body = {"json": {"is_paused": True}} if method == "PATCH" else {}
+    found = tuple(stack.status(who, method, path, **body) for who in (None, "viewer", "operator", "admin"))
+
+    assert found == WHO_MAY[method, path]
+
+
+def test_nobody_enters_our_pages_and_a_viewer_changes_nothing(stack: Stack) -> None:
+    routes = [
+        (method, mounted["url_prefix"] + re.sub(r"\{[^}]*\}", "1", route.path))
+        for mounted in NightWattPlugin.fastapi_apps
+        for route in mounted["app"].routes
+        for method in sorted(route.methods - {"HEAD"})
+    ]
+    changing = [(method, path) for method, path in routes if method != "GET"]
+
+    assert routes
+    assert {stack.status(None, *route) for route in routes} == {401}
+    assert {route: stack.status("viewer", *route) for route in changing} == dict.fromkeys(changing, 403)
+    assert 403 not in {stack.status("operator", *route) for route in routes if route not in changing}
+
+
+def test_a_health_check_fails_where_its_service_is_gone(stack: Stack) -> None:
+    stack.services.stop("triggerer")
+    assert stack.services.health("triggerer") != 0
+
+    stack.services.start("triggerer")
+    stack.services.wait_until_healthy("triggerer")
+
+
+# ---- SFTP -----------------------------------------------------------------------------------------------------
+
+
+@dataclass
+class Sshd:
+    """An SFTP service in a mount namespace of its own; `srv` is what it sees as /srv."""
+
+    port: int
+    srv: Path
+    keys: Path
+    host_key: str
+
+    def client(self, user: str, key: str, **more: Any) -> paramiko.SSHClient:
+        """Log in with one of the keys, holding the server to its pinned key."""
+        client = paramiko.SSHClient()
+        kind, text = self.host_key.split()[:2]
+        pinned = paramiko.PKey.from_type_string(kind, base64.b64decode(text))
+        client.get_host_keys().add(f"[127.0.0.1]:{self.port}", kind, pinned)
+        client.connect(
+            "127.0.0.1",
+            self.port,
+            user,
+            key_filename=str(self.keys / key),
+            look_for_keys=False,
+            allow_agent=False,
+            **more,
+        )
+        return client
+
+
+def image_steps(name: str, *programs: str) -> list[str]:
+    """Return what an image's build does with some programs, except installing packages."""
+    text = (REPOSITORY / "deploy" / f"{name}.Dockerfile").read_text("utf-8").replace("\\\n", "")
+    steps = [step.strip() for line in text.splitlines() if line.startswith("RUN ") for step in line[4:].split("&&")]
+    return [step for step in steps if step.split()[0] in programs]
+
+
+def start_sshd(folder: Path, name: str, prepare: str, port: int) -> subprocess.Popen[bytes]:
+    """Start an SFTP service's script where /etc, /srv and /run are copies that only it sees."""
+    assert os.geteuid() == 0, "SFTP services make users and change roots: run this as root"
+    for place in ("etc", "srv", "run"):
+        (folder / place).mkdir(exist_ok=True)
+    subprocess.run(["cp", "-a", "/etc/.", str(folder / "etc")], check=True)
+    for place in ("etc", "srv", "run"):
+        (folder / place).chmod(0o755)
+    service, script = COMPOSE["services"][name], REPOSITORY / "deploy" / f"{name}.sh"
+    limited = ["setpriv", "--no-new-privs"] if "no-new-privileges:true" in service.get("security_opt", []) else []
+    if service.get("cap_drop") == ["ALL"]:
+        kept = "".join(f",+{capability.lower()}" for capability in service["cap_add"])
+        limited.append(f"--bounding-set=-all{kept}")
+    steps = [
+        "set -eu",
+        *(shell("mount", "--bind", folder / place, f"/{place}") for place in ("etc", "srv", "run")),
+        prepare,
+        "exec " + shell(*limited, script, "-p", str(port), "-o", f"ListenAddress=127.0.0.1:{port}"),
+    ]
+    with (folder / f"{name}.log").open("wb") as log:
+        return subprocess.Popen(
+            ["unshare", "--mount", "sh", "-c", "\n".join(steps)],
+            env={"PATH": os.environ["PATH"], "NIGHTWATT_SECRETS": str(folder / "secrets")},
+            stdout=log,
+            stderr=subprocess.STDOUT,
+        )
+
+
+@pytest.fixture(scope="module")
+def sftp(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sshd]:
+    """The inbound server with two source systems."""
+    folder = tmp_path_factory.mktemp("sftp")
+    secrets = make_secrets(folder)
+    keys = folder / "keys"
+    keys.mkdir()
+    for system in ("ccb", "mdm"):
+        subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(keys / system)], check=True)
+    prepare = "\n".join(
+        [
+            *image_steps("sftp", "groupadd", "install"),
+            "mkdir /etc/nightwatt/source_keys",
+            shell("cp", REPOSITORY / "deploy" / "sftp_sshd_config", "/etc/nightwatt/sshd_config"),
+            shell("cp", keys / "ccb.pub", keys / "mdm.pub", "/etc/nightwatt/source_keys"),
+        ]
+    )
+    port = free_port()
+    process = start_sshd(folder, "sftp", prepare, port)
+    try:
+        wait_for(port)
+        yield Sshd(port, folder / "srv", keys, (secrets / "inbound_host_key.pub").read_text())
+    finally:
+        process.terminate()
+        process.wait(10)
+
+
+def test_a_source_system_drops_a_file_where_its_feeds_look(sftp: Sshd) -> None:
+    with closing(sftp.client("ccb", "ccb")) as client, closing(client.open_sftp()) as files:
+        files.putfo(io.BytesIO(b"one,two\n"), "prem.csv.part")
+        files.posix_rename("prem.csv.part", "prem.csv")
+        listed = files.listdir(".")
+
+    landed = sftp.srv / "inbound" / "ccb" / "prem.csv"
+    kept = landed.stat()
+    assert "prem.csv" in listed
+    assert landed.read_bytes() == b"one,two\n"
+    # The services run as user and group 50000: they may read it, and nobody else may.
+    assert (kept.st_gid, stat.S_IMODE(kept.st_mode)) == (50000, 0o640)
+
+
+def test_a_source_system_sees_no_other_s_files(sftp: Sshd) -> None:
+    (sftp.srv / "inbound" / "ccb" / "secret.csv").write_bytes(b"x")
+
+    with closing(sftp.client("mdm", "mdm")) as client, closing(client.open_sftp()) as files:
+        for refused in (
+            lambda: files.listdir("/inbound/ccb"),
+            lambda: files.open("/inbound/ccb/secret.csv"),
+            lambda: files.open("/inbound/ccb/mine.csv", "w"),
+            lambda: files.open("/etc/passwd"),
+        ):
+            with pytest.raises((PermissionError, FileNotFoundError)):
+                refused()
+
+
+def test_a_key_opens_one_door_and_no_shell(sftp: Sshd) -> None:
+    with pytest.raises(paramiko.AuthenticationException):
+        sftp.client("ccb", "mdm")
+    with pytest.raises(paramiko.AuthenticationException):
+        sftp.client("root", "ccb")
+    with closing(sftp.client("ccb", "ccb")) as client:
+        _, said, _ = client.exec_command("id")
+        assert b"uid=" not in said.read()
+
+
+def test_the_health_check_of_the_sftp_services_tells_listening_from_not(sftp: Sshd) -> None:
+    for name in ("sftp", "partner"):
+        check = COMPOSE["services"][name]["healthcheck"]["test"][1:]
+        for port, healthy in ((sftp.port, True), (free_port(), False)):
+            here = [word.replace("127.0.0.1/22", f"127.0.0.1/{port}") for word in check]
+            assert (subprocess.run(here, capture_output=True, check=False).returncode == 0) is healthy
+
+
+def test_a_system_whose_name_is_no_user_name_is_refused(tmp_path: Path) -> None:
+    make_secrets(tmp_path)
+    prepare = [
+        *image_steps("sftp", "groupadd", "install"),
+        "mkdir /etc/nightwatt/source_keys",
+        "touch '/etc/nightwatt/source_keys/CC B.pub'",
+    ]
+    process = start_sshd(tmp_path, "sftp", "\n".join(prepare), free_port())
+
+    assert process.wait(30) == 1
+    assert "a source system's name is of a-z, 0-9, _ and -" in (tmp_path / "sftp.log").read_text()
+
+
+def test_the_partner_for_trials_takes_what_the_courier_brings(tmp_path: Path) -> None:
+    secrets = make_secrets(tmp_path)
+    prepare = "\n".join(
+        [
+            *image_steps("partner", "useradd", "install"),
+            shell("cp", REPOSITORY / "deploy" / "partner_sshd_config", "/etc/ssh/sshd_config"),
+        ]
+    )
+    port = free_port()
+    process = start_sshd(tmp_path, "partner", prepare, port)
+    try:
+        wait_for(port)
+        server = Sshd(port, tmp_path / "srv", secrets, (secrets / "trial_host_key.pub").read_text())
+        with closing(server.client("partner", "opower_key")) as client, closing(client.open_sftp()) as files:
+            files.putfo(io.BytesIO(b"x"), "/shared_files/a.gz")
+        assert (tmp_path / "srv" / "partner" / "shared_files" / "a.gz").read_bytes() == b"x"
+    finally:
+        process.terminate()
+        process.wait(10)
