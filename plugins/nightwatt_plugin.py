@@ -13,6 +13,7 @@ from airflow.plugins_manager import AirflowPlugin
 from nightwatt_airflow.wall_clock import LocalWallClock
 
 DATA_DICTIONARY = "/nightwatt/models"
+OPERATIONS = "/nightwatt/ops"
 
 
 class _Apps:
@@ -20,8 +21,12 @@ class _Apps:
 
     def __get__(self, plugin: object, owner: type) -> list[dict[str, Any]]:
         from nightwatt_airflow import data_dictionary
+        from nightwatt_airflow.ops_page import app as operations
 
-        return [{"app": data_dictionary.app, "url_prefix": DATA_DICTIONARY, "name": "NightWatt data dictionary"}]
+        return [
+            {"app": data_dictionary.app, "url_prefix": DATA_DICTIONARY, "name": "NightWatt data dictionary"},
+            {"app": operations.app, "url_prefix": OPERATIONS, "name": "NightWatt operations"},
+        ]
 
 
 class NightWattPlugin(AirflowPlugin):
@@ -32,10 +37,16 @@ class NightWattPlugin(AirflowPlugin):
     fastapi_apps = _Apps()
     external_views = [  # noqa: RUF012
         {
+            "name": "Tonight",
+            "href": f"{OPERATIONS}/",
+            "destination": "nav",
+            "url_route": "tonight",
+        },
+        {
             "name": "Data dictionary",
             "href": f"{DATA_DICTIONARY}/",
             "destination": "nav",
             "category": "browse",
             "url_route": "data-dictionary",
-        }
+        },
     ]

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from airflow.dag_processing.dagbag import DagBag
     from airflow.sdk import DAG
     from sqlalchemy.orm import Session
+    from starlette.testclient import TestClient
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 
@@ -31,6 +32,20 @@ def airflow() -> None:
         import airflow_home
 
         airflow_home.migrate()
+
+
+@pytest.fixture(scope="session")
+def server(airflow: None) -> Iterator[TestClient]:
+    """Airflow's own API server with our plugins in it, asked without a network."""
+    from airflow.api_fastapi.app import create_app, purge_cached_app
+    from starlette.testclient import TestClient
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # Airflow's own
+        purge_cached_app()
+        with TestClient(create_app()) as client:
+            yield client
+        purge_cached_app()
 
 
 @pytest.fixture(scope="session")

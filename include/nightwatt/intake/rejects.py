@@ -75,6 +75,24 @@ def read_rejects(path: Path) -> Iterator[Reject]:
         yield Reject(row["line"], row["code"], row["column_name"], row["reason"], row["raw"])
 
 
+@dataclass(frozen=True)
+class RejectPlace:
+    """Where a line put aside stands and why, without its text: what may be shown outside the terminal."""
+
+    line: int
+    code: str
+    column: str | None
+
+
+def reject_places(path: Path, offset: int, limit: int) -> tuple[list[RejectPlace], int]:
+    """Return some of the rejects of one load in line order, and how many there are; the text is not even read."""
+    if not path.exists():
+        return [], 0
+    places = pq.read_table(path, columns=["line", "code", "column_name"])
+    rows = places.slice(offset, limit).to_pylist()
+    return [RejectPlace(row["line"], row["code"], row["column_name"]) for row in rows], places.num_rows
+
+
 def summary(rejects: Sequence[Reject]) -> list[tuple[str, str | None, int, int]]:
     """Return (code, column, lines, first line) of each kind, most frequent first."""
     counts = Counter((r.code, r.column) for r in rejects)

@@ -6,6 +6,7 @@ Does not belong here: anything a room can decide by itself.
 
 from nightwatt.stages.acknowledging import AcknowledgeSummary, acknowledge, rebuild_acknowledged
 from nightwatt.stages.arriving import Arrivals, Expected, arrive, expectation, receive
+from nightwatt.stages.board import Board, board
 from nightwatt.stages.building import BuildSummary, PublishSummary, build, publish, roll_back
 from nightwatt.stages.deciding import Decided, decide, revoke, standing_decision
 from nightwatt.stages.delivering import DeliverSummary, deliver
@@ -17,6 +18,7 @@ from nightwatt.stages.watching import WatchSummary, acknowledge_alert, watch_sen
 __all__ = [
     "AcknowledgeSummary",
     "Arrivals",
+    "Board",
     "BuildSummary",
     "Decided",
     "DeliverSummary",
@@ -31,6 +33,7 @@ __all__ = [
     "acknowledge_alert",
     "approve",
     "arrive",
+    "board",
     "build",
     "decide",
     "deliver",

@@ -14,6 +14,7 @@ from nightwatt.warehouse.mask_key import MaskKey, mask_key
 from nightwatt.warehouse.meta import LastBuild, last_build, last_build_of
 from nightwatt.warehouse.model_docs import page_path, write_model_docs
 from nightwatt.warehouse.publish import PublishResult, Terms, publish
+from nightwatt.warehouse.published_reconciliation import published_comparisons
 from nightwatt.warehouse.query import published, run_sql, stream_sql
 from nightwatt.warehouse.retention import collect, kept_store_versions, roll_back
 from nightwatt.warehouse.tables import PublishedTable, personal_classes, published_tables
@@ -45,6 +46,7 @@ __all__ = [
     "personal_classes",
     "publish",
     "published",
+    "published_comparisons",
     "published_tables",
     "reconciliation",
     "roll_back",

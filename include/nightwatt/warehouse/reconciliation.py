@@ -61,10 +61,15 @@ def comparisons(settings: Settings, domain: str) -> list[Comparison]:
         TerminalError: `reconcile.not_built`.
     """
     with _warehouse(settings, reconciliation_table(domain), domain) as (con, table):
-        rows = con.execute(
-            "select source_system, entity, measure, source_value, published_value, quarantined_value, "
-            f"difference_value, variance_pct from {table} order by all"
-        ).fetchall()
+        return read_comparisons(con, table)
+
+
+def read_comparisons(con: duckdb.DuckDBPyConnection, table: str) -> list[Comparison]:
+    """Return every comparison of a reconciliation, wherever it stands."""
+    rows = con.execute(
+        "select source_system, entity, measure, source_value, published_value, quarantined_value, "
+        f"difference_value, variance_pct from {table} order by all"
+    ).fetchall()
     return [Comparison(*row) for row in rows]
 
 

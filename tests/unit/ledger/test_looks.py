@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
@@ -31,8 +32,10 @@ def clock() -> Hand:
 
 
 @pytest.fixture
-def ledger(open_ledger: Callable[..., Ledger], clock: Hand) -> Ledger:
-    return open_ledger(clock)
+def ledger(tmp_path: Path, clock: Hand) -> Iterator[Ledger]:
+    book = Ledger.open(f"sqlite:///{tmp_path / 'l.db'}", clock)
+    yield book
+    book.close()
 
 
 def noted(ledger: Ledger) -> tuple[datetime, datetime, datetime | None, str]:
