@@ -26,6 +26,8 @@ from nightwatt.simulator import Utility, write_night
 from nightwatt.stages import Platform
 from nightwatt.warehouse import published
 
+pytestmark = pytest.mark.long
+
 UTILITY = Utility(customers=60, seed=11, faults=False)
 NIGHT, WINDOW = date(2026, 3, 9), date(2025, 3, 1)
 NOBODY = "0000000404"

@@ -91,6 +91,7 @@ def test_what_is_sent_is_taken_row_by_row_and_nothing_goes_twice(home: Home) -> 
     }
 
 
+@pytest.mark.long
 def test_nights_of_misbehaviour_end_in_what_one_full_delivery_gives(home: Home, tmp_path: Path) -> None:
     """Rows locked, answers lost, jobs broken off; what was refused or lost goes again until all is as it should be."""
     with BulkApi(faults=Faults(fail_every=7, lose_results_every=5, break_every=4)) as api:

@@ -63,6 +63,7 @@ def test_the_example_brings_the_fields_of_the_packaged_feeds() -> None:
         assert forms[0] == forms[1], name
 
 
+@pytest.mark.long
 def test_nights_by_idoc_give_the_rows_of_table_extracts(tmp_path: Path) -> None:
     homes = [home_of(tmp_path / form, by_idoc=form == "idoc") for form in ("idoc", "extract")]
     utility = Utility(customers=70, faults=False)

@@ -310,6 +310,7 @@ READING = textwrap.dedent(
 )
 
 
+@pytest.mark.long
 def test_readers_are_never_blocked_and_never_see_a_mixture(settings: Settings, ledger: Ledger, tmp_path: Path) -> None:
     def night(n: int) -> None:
         made_by_hand(settings, n, f"select 'S' || i, date '2026-03-01', i from range({n}) t(i)")

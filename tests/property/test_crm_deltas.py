@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.support import crm
@@ -137,6 +138,7 @@ def without_ended_early(found: dict[str, dict[str, dict[str, str]]], marts: Mart
     return {name: {k: r for k, r in records.items() if k not in unborn | items} for name, records in found.items()}
 
 
+@pytest.mark.long
 @settings(max_examples=8, deadline=None, suppress_health_check=list(HealthCheck))
 @given(names_existing=st.booleans(), nights=st.lists(NIGHTS, min_size=1, max_size=3))
 def test_deltas_add_up_to_the_full_export_whatever_went_wrong(names_existing: bool, nights: list[Night]) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+import pytest
+
 from nightwatt.settings import Settings
 from nightwatt.warehouse import duck_file, run_dbt
 
@@ -14,6 +16,7 @@ LARGER_THAN_MEMORY = f"select range as n, repeat(md5(range::varchar), 16) as tex
 """About half a gigabyte, more than twice the limit below; a limit much smaller has no room for a sort at all."""
 
 
+@pytest.mark.long
 def test_a_build_may_spill_and_open_another_cursor(settings: Settings) -> None:
     """With the project's own profile: dbt repeats some of it on every cursor, and not everything may be set twice."""
     project = settings.dbt_project
