@@ -15,6 +15,7 @@ from pydantic.fields import FieldInfo
 
 from docs_pages.text import code, page, table, words
 from nightwatt.connections.sftp import SftpSettings
+from nightwatt.connections.sql import SqlSettings
 from nightwatt.settings import PROJECT_ROOT, Settings
 
 CONNECTION = "NIGHTWATT_SFTP_<NAME>_"
@@ -71,11 +72,18 @@ fetched (`arrival.source.connection`). Its address and keys come from variables 
 name in capitals: connection `opower` reads `{CONNECTION.replace("<NAME>", "OPOWER")}HOST`. A password is never used.
 """
 
+_DATABASES = """
+The contract of a feed whose rows are pulled out of a database names a connection too (`arrival.source.connection`).
+The address has no password in it; that stands in a file, or in a variable of its own. Ask for a user of that database
+who may select from the tables of the contracts and nothing else.
+"""
+
 
 def settings_page() -> str:
     """Return the page."""
     parts = [_INTRODUCTION, _table(Settings, "NIGHTWATT_"), "## SFTP connections", _CONNECTIONS]
     parts.append(_table(SftpSettings, CONNECTION))
+    parts += ["## Database connections", _DATABASES, _table(SqlSettings, "NIGHTWATT_SQL_<NAME>_")]
     for heading, variables in ELSEWHERE.items():
         rows = [(code(name), code(default), meaning) for name, (default, meaning) in variables.items()]
         parts += [f"## {heading[0].upper()}{heading[1:]}", table(["variable", "default", "meaning"], rows)]

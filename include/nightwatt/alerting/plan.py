@@ -47,6 +47,7 @@ class ExpectedFeed:
     expected_by: datetime
     late_at: datetime
     deadline: datetime
+    may_be_skipped: bool = False  # its contract lets the night go on without it after the deadline
     rounds: tuple[PlannedRound, ...] = ()
     every: timedelta | None = None  # near real time: files come all day, so far apart
     alert_after: timedelta | None = None  # near real time: so long without anything new is told of
@@ -122,6 +123,7 @@ def _expected(feed: Feed, catalog: Catalog, day: date, zone: ZoneInfo) -> Expect
         expected_by=wall_instant(day, times.expected_by, zone),
         late_at=wall_instant(day, times.late_at, zone),
         deadline=wall_instant(day, times.deadline, zone),
+        may_be_skipped=feed.on_failure == "skip",
         rounds=rounds if word.is_expected else (),
         every=_minutes(schedule.every_min),
         alert_after=_minutes(schedule.alert_after_min),

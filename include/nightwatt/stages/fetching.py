@@ -13,8 +13,10 @@ from datetime import date, timedelta
 from nightwatt.arrival.extract import RowSource, alone, extract
 from nightwatt.arrival.partials import Partials, partials_path
 from nightwatt.arrival.sftp import SftpFolder
+from nightwatt.arrival.sql import SqlRows
 from nightwatt.arrival.transport import Transport
 from nightwatt.connections.sftp import sftp_settings
+from nightwatt.connections.sql import sql_settings
 from nightwatt.contracts.feed import Feed
 from nightwatt.contracts.sources import HttpSource, SftpSource, SqlSource
 from nightwatt.errors import TerminalError, TransientError
@@ -57,7 +59,7 @@ def pull_rows(platform: Platform, feed: Feed, business_date: date) -> str | None
     try:
         with alone(feed, platform.settings):
             if is_due(platform, feed, business_date):  # whoever held it may just have done it
-                extract(feed, business_date, rows_of(feed), platform.settings, platform.ledger)
+                extract(feed, business_date, rows_of(platform, feed), platform.settings, platform.ledger)
     except TransientError as e:
         return str(e)
     return None
@@ -76,13 +78,16 @@ def is_due(platform: Platform, feed: Feed, business_date: date) -> bool:
     return every is not None and is_tonight and platform.clock() - last.started_at >= timedelta(minutes=every) - _SLACK
 
 
-def rows_of(feed: Feed) -> RowSource:
+def rows_of(platform: Platform, feed: Feed) -> RowSource:
     """Return what a feed's rows are pulled out of.
 
     Raises:
-        TerminalError: `arrival.source_unknown`.
+        TerminalError: `arrival.source_unknown`, `source.connection_settings`.
     """
     source = feed.arrival.source
+    if isinstance(source, SqlSource):
+        settings = sql_settings(source.connection, code="source.connection_settings")
+        return SqlRows(feed, source, settings, platform.clock)
     raise TerminalError(
         "arrival.source_unknown",
         f"feed {feed.feed}: nothing here pulls rows out of a source of kind {source.kind}",

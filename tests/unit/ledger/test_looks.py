@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
-from pathlib import Path
 
 import pytest
 
@@ -32,10 +31,8 @@ def clock() -> Hand:
 
 
 @pytest.fixture
-def ledger(tmp_path: Path, clock: Hand) -> Iterator[Ledger]:
-    book = Ledger.open(f"sqlite:///{tmp_path / 'l.db'}", clock)
-    yield book
-    book.close()
+def ledger(open_ledger: Callable[..., Ledger], clock: Hand) -> Ledger:
+    return open_ledger(clock)
 
 
 def noted(ledger: Ledger) -> tuple[datetime, datetime, datetime | None, str]:
