@@ -14,7 +14,7 @@ from airflow.providers.standard.operators.hitl import HITLOperator
 from airflow.sdk import Param, get_current_context, task
 
 from nightwatt.delivery.phases import Phase, PhaseKind
-from nightwatt_airflow import metrics
+from nightwatt_airflow import lineage, metrics
 from nightwatt_airflow.business_date import business_date_in, business_date_params
 from nightwatt_airflow.run_of import started_by
 
@@ -103,6 +103,7 @@ def send_phase(kind: str) -> dict[str, Any]:
     start_over = bool(params.get("start_over", False))
     with Platform.open(started_by=started_by(context)) as platform, metrics.stage("deliver", delivery):
         summary = deliver_phase(platform, delivery, business_date_in(context), phase, start_over=start_over)
+        lineage.delivered(platform, summary)
     metrics.delivered(summary)
     return summary.to_dict()
 

@@ -14,7 +14,7 @@ from airflow.sdk.exceptions import AirflowSkipException
 
 from nightwatt.contracts.feed import Feed
 from nightwatt.errors import TerminalError
-from nightwatt_airflow import metrics
+from nightwatt_airflow import lineage, metrics
 from nightwatt_airflow.business_date import business_date_in
 from nightwatt_airflow.defaults import WRITER_POOL
 from nightwatt_airflow.feed_arrived_sensor import FeedArrivedSensor
@@ -43,7 +43,9 @@ def load_files(feed: str) -> dict[str, Any]:
 
     context = get_current_context()
     with Platform.open(started_by=started_by(context)) as platform, metrics.loading(platform, feed):
-        return load(platform, feed, business_date_in(context)).to_dict()
+        summary = load(platform, feed, business_date_in(context))
+        lineage.loaded(platform, feed)
+    return summary.to_dict()
 
 
 @task(pool=WRITER_POOL, trigger_rule=WITHOUT_SKIPPED, execution_timeout=timedelta(hours=2))
@@ -53,7 +55,9 @@ def merge_reads() -> dict[str, Any]:
     from nightwatt.stages import merge_reads as merge
 
     with Platform.open(started_by=started_by(get_current_context())) as platform, metrics.stage("merge", "reads"):
-        return merge(platform).to_dict()
+        summary = merge(platform)
+        lineage.merged(platform)
+    return summary.to_dict()
 
 
 @task(pool=WRITER_POOL, trigger_rule=WITHOUT_SKIPPED, execution_timeout=timedelta(hours=2))
@@ -63,7 +67,9 @@ def build_marts(domain: str) -> dict[str, Any]:
 
     context = get_current_context()
     with Platform.open(started_by=started_by(context)) as platform, metrics.stage("build", domain):
-        return build(platform, domain, business_date_in(context)).to_dict()
+        summary = build(platform, domain, business_date_in(context))
+        lineage.built(platform, domain)
+    return summary.to_dict()
 
 
 def publish_marts(domain: str) -> Any:
@@ -79,6 +85,7 @@ def _publish(domain: str) -> dict[str, Any]:
     context = get_current_context()
     with Platform.open(started_by=started_by(context)) as platform, metrics.stage("publish", domain):
         summary = publish(platform, domain, business_date_in(context))
+        lineage.published(platform, summary)
     metrics.published(summary)
     return summary.to_dict()
 
@@ -138,6 +145,7 @@ def deliver_file(delivery: str) -> dict[str, Any]:
     context = get_current_context()
     with Platform.open(started_by=started_by(context)) as platform, metrics.stage("deliver", delivery):
         summary = deliver(platform, delivery, business_date_in(context))
+        lineage.delivered(platform, summary)
     metrics.delivered(summary)
     return summary.to_dict()
 

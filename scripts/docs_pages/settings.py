@@ -40,7 +40,7 @@ ELSEWHERE = {
         "NIGHTWATT_PROXY_ADDRESSES": ("127.0.0.1", "where the reverse proxy comes from, as the container sees it"),
         "NIGHTWATT_METRICS_ON": ("False", "whether [metrics](metrics.md) are sent"),
         "NIGHTWATT_METRICS_URL": ("", "the OpenTelemetry collector they are sent to"),
-        "NIGHTWATT_LINEAGE_TRANSPORT": ("", "where OpenLineage events go, as JSON; nowhere otherwise"),
+        "NIGHTWATT_LINEAGE_TRANSPORT": ("", "where [lineage](lineage.md) events go, as JSON; nowhere otherwise"),
         "NIGHTWATT_LINEAGE_NAMESPACE": ("nightwatt", "the name they call this installation by"),
         "NIGHTWATT_BASE_URL": ("http://127.0.0.1:8080", "address under which people reach the pages"),
         "NIGHTWATT_PARALLEL_TASKS": ("4", "Airflow tasks at a time"),

@@ -285,7 +285,8 @@ class _Visit:
                 receipt, outcome = _release(same, examined, whole), "released"
             else:
                 receipt, outcome = same, "known"
-        _log.info(outcome, feed=self.feed.feed, file=shown(name), receipt=receipt.id, state=receipt.state)
+        facts = {"feed": self.feed.feed, "business_date": str(judged.day), "receipt": receipt.id}
+        _log.info(outcome, **facts, file=shown(name), state=receipt.state)
         self._note_settled(judged.candidate, receipt)
         if outcome != "known":
             arrived.new.append(receipt)

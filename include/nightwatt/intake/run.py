@@ -15,7 +15,7 @@ from typing import Any
 import duckdb
 from sqlalchemy import update
 
-from nightwatt import durable
+from nightwatt import durable, log
 from nightwatt.contracts.canonical import READ_COLUMNS, READ_KEY
 from nightwatt.contracts.feed import Feed, Trailer
 from nightwatt.contracts.formats import Format, IdocFormat, ParquetFormat
@@ -35,6 +35,8 @@ from nightwatt.settings import Settings
 
 _HEADS = Path("idocs") / "heads.parquet"
 """Which IDocs a load took in, beside its rows."""
+
+_log = log.get("intake")
 
 
 @dataclass(frozen=True)
@@ -148,6 +150,7 @@ def load(receipt: Receipt, feed: Feed, settings: Settings, ledger: Ledger, sourc
                 loads.finish(session, load, LoadState.FAILED, ledger.clock(), 0, None)
             raise
         _hold(ledger, receipt, load, str(e), None)
+        _log.warning("held", load=load.sequence, code=e.code)
         return LoadResult(load.sequence, 0, 0, 0, 0, 0, str(e))
     if parsed.rejects:
         write_rejects(reject_path(settings, feed.feed, load.sequence), receipt.id, load.sequence, parsed.rejects)
@@ -159,6 +162,8 @@ def load(receipt: Receipt, feed: Feed, settings: Settings, ledger: Ledger, sourc
         _enter(ledger, receipt, load, parsed, kind, source.open_lines)
     records = 0 if held else parsed.records_out
     rejected = len(parsed.rejects)
+    tell = _log.warning if held else _log.info
+    tell("held" if held else "loaded", load=load.sequence, rows_in=parsed.rows_in, rows_rejected=rejected)
     return LoadResult(load.sequence, parsed.rows_in, parsed.rows_kept, rejected, parsed.rows_ignored, records, held)
 
 

@@ -21,6 +21,7 @@ from sqlalchemy import Engine, create_engine, event, select, update
 from sqlalchemy.engine import make_url
 from sqlalchemy.orm import Session
 
+from nightwatt import log
 from nightwatt.calendar import Clock, utc_now
 from nightwatt.ledger.models import Run, RunState, SequenceCounter
 
@@ -64,7 +65,10 @@ class Ledger:
 
     @contextmanager
     def run(self, stage: str, subject: str, business_date: date | None, started_by: str) -> Iterator[Run]:
-        """Record one run of a stage around a block; an exception ends it as failed and goes on."""
+        """Record one run of a stage around a block; an exception ends it as failed and goes on.
+
+        Every log line written inside says which run it belongs to.
+        """
         with self.write() as session:
             row = Run(
                 stage=stage,
@@ -76,7 +80,8 @@ class Ledger:
             )
             session.add(row)
         try:
-            yield row
+            with log.bound(stage=stage, subject=subject, business_date=business_date, ledger_run=row.id):
+                yield row
         except BaseException as e:
             self._end(row, RunState.FAILED, f"{type(e).__name__}: {e}"[:2000])
             raise

@@ -15,7 +15,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from nightwatt import locks
+from nightwatt import locks, log
 from nightwatt.arrival import landing_path
 from nightwatt.checks import CheckResult, CountedFile, check_completeness, is_complete
 from nightwatt.contracts.feed import Feed
@@ -154,7 +154,8 @@ def _intake_all(platform: Platform, feed: Feed, due: Sequence[Receipt]) -> list[
     settings = _shared(platform.settings, workers)
 
     def one(receipt: Receipt) -> LoadResult:
-        return intake(receipt, feed, settings, platform.ledger, landing_path(settings, receipt.content_sha256))
+        with log.bound(stage="load", subject=feed.feed, business_date=receipt.business_date, receipt=receipt.id):
+            return intake(receipt, feed, settings, platform.ledger, landing_path(settings, receipt.content_sha256))
 
     with ThreadPoolExecutor(workers) as pool:
         return list(pool.map(one, due))
