@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import errno
 import hashlib
+import json
 import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -19,6 +20,9 @@ from pathlib import Path
 from nightwatt import durable
 from nightwatt.arrival.transport import Entry
 from nightwatt.errors import TransientError
+from nightwatt.log import get
+
+_log = get("arrival")
 
 SAFE_BYTES = 16 << 20
 """After so many bytes they are flushed and counted: what a killed download can lose."""
@@ -156,16 +160,19 @@ class Partials:
 
     def small(self, entry: Entry) -> bytes | None:
         """Return a small file that was kept, if it still is the same."""
-        try:
-            digest, _, content = self._path(entry, "small").read_bytes().partition(b"\n")
-        except FileNotFoundError:
-            return None
-        return content if digest == _digest(content) else None
+        kept = _read_small(self._path(entry, "small"))
+        return kept[1] if kept and kept[0] == entry else None
+
+    def smalls(self) -> list[Entry]:
+        """Return every small file that is kept."""
+        kept = map(_read_small, sorted(self._folder.glob("*.small")))
+        return [each[0] for each in kept if each]
 
     def keep_small(self, entry: Entry, content: bytes) -> None:
         """Keep a small file, so that it is not fetched at every look. One written by halves is not taken for it."""
         self._folder.mkdir(parents=True, exist_ok=True)
-        self._path(entry, "small").write_bytes(_digest(content) + b"\n" + content)
+        head = {"name": entry.name, "size": entry.size, "mtime_ns": entry.mtime_ns, "sha256": _digest(content)}
+        self._path(entry, "small").write_bytes(json.dumps(head).encode("ascii") + b"\n" + content)
 
     def _path(self, entry: Entry, suffix: str) -> Path:
         return self._folder / f"{self._key(entry)}.{suffix}"
@@ -181,8 +188,21 @@ def partials_path(landing: Path, feed_name: str) -> Path:
     return landing / ".arrival" / f"{feed_name}.parts"
 
 
-def _digest(content: bytes) -> bytes:
-    return hashlib.sha256(content).hexdigest().encode("ascii")
+def _read_small(path: Path) -> tuple[Entry, bytes] | None:
+    try:
+        head, _, content = path.read_bytes().partition(b"\n")
+        kept = json.loads(head)
+        if kept.pop("sha256") == _digest(content):
+            return Entry(**kept), content
+    except FileNotFoundError:
+        pass
+    except (ValueError, TypeError, KeyError, AttributeError):
+        _log.warning("kept file not used", file=path.name)
+    return None
+
+
+def _digest(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
 
 
 def _not_written(name: str, error: OSError) -> TransientError:

@@ -94,3 +94,11 @@ class SourceRefused(TerminalError):
 
 class PlaceRefused(TerminalError):
     """The source answers, but not for this folder or file; others of the same source may do well."""
+
+
+class SourceLeftAlone(TransientError):
+    """The source failed again and again; nobody asks it until its time is up."""
+
+
+SOURCE_TROUBLE = (SourceAway, SourceRefused, PlaceRefused, SourceLeftAlone)
+"""What is wrong over there and not here: what came before counts all the same, and a later look may have more luck."""

@@ -487,7 +487,8 @@ class Breaker(Base):
     state: Mapped[str] = mapped_column(String(20))
     failures: Mapped[int] = mapped_column(Integer)  # in a row
     opened_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
-    retry_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    retry_at: Mapped[datetime | None] = mapped_column(UtcDateTime)  # of a try: when its visit counts as killed
+    tried_by: Mapped[str | None] = mapped_column(String(32))  # the visit that has the one try
     error: Mapped[str | None] = mapped_column(Text)  # code and message of the last failure
     updated_at: Mapped[datetime] = mapped_column(UtcDateTime)
 

@@ -14,12 +14,13 @@ from pathlib import Path
 from typing import Any
 
 from nightwatt import arrival
+from nightwatt.arrival.transport import SOURCE_TROUBLE
 from nightwatt.contracts.feed import Feed
 from nightwatt.errors import TransientError
-from nightwatt.ledger import looks, receipts
-from nightwatt.ledger.models import NightChoice, ReceiptState
+from nightwatt.ledger import looks
+from nightwatt.ledger.models import NightChoice
 from nightwatt.stages.deciding import Decided, standing_decision
-from nightwatt.stages.fetching import pull_rows, reach
+from nightwatt.stages.fetching import out_of_reach, pull_rows, reach
 from nightwatt.stages.platform import Platform
 
 
@@ -85,16 +86,19 @@ def arrive(platform: Platform, feed_name: str, business_date: date | None = None
     """
     feed = platform.catalog.feed(feed_name)
     trouble = pull_rows(platform, feed, business_date or platform.business_date())
-    with reach(platform, feed) as transport:
-        found = arrival.arrive(
-            feed,
-            platform.settings,
-            platform.ledger,
-            business_date=business_date,
-            look_again=time.sleep if wait else None,
-            neighbours=_neighbours(platform, feed),
-            transport=transport,
-        )
+    try:
+        with reach(platform, feed) as transport:
+            found = arrival.arrive(
+                feed,
+                platform.settings,
+                platform.ledger,
+                business_date=business_date,
+                look_again=time.sleep if wait else None,
+                neighbours=_neighbours(platform, feed),
+                transport=transport,
+            )
+    except SOURCE_TROUBLE as e:
+        found, trouble = arrival.Arrived(), str(e)
     return _summary(feed, found, trouble)
 
 
@@ -117,7 +121,7 @@ def expectation(platform: Platform, feed_name: str, business_date: date) -> Expe
         return _by_decision(decided, Expected(feed_name, False, "not looked for", 0, 0))
     try:
         unknown, seen = _take_in(platform, feed, business_date)
-    except TransientError as e:
+    except (TransientError, *SOURCE_TROUBLE) as e:
         if e.code == "arrival.busy":  # whoever is at it notes what is there
             return _by_decision(decided, _by_receipts(platform, feed, business_date, str(e)))
         unknown, seen = (), _by_receipts(platform, feed, business_date, str(e))
@@ -145,11 +149,11 @@ def _take_in(platform: Platform, feed: Feed, business_date: date) -> tuple[Seque
 
 
 def _by_receipts(platform: Platform, feed: Feed, business_date: date, trouble: str) -> Expected:
-    """Say how far a night is by what was received before, where nobody can look now."""
-    with platform.ledger.read() as session:
-        current = receipts.by_feed_and_date(session, feed.feed, business_date)
-    arrived = sum(r.state != ReceiptState.HELD for r in current)
-    return Expected(feed.feed, False, trouble, arrived, max(arrived, feed.arrival.min_files))
+    """Say how far a night is by what was received and kept before, where nobody can look now."""
+    state = arrival.expected(
+        feed, business_date, platform.ledger, platform.settings, transport=out_of_reach(platform, feed)
+    )
+    return _by_schedule(platform, feed, business_date, replace(state, reason=f"{state.reason}; {trouble}"))
 
 
 def _by_schedule(platform: Platform, feed: Feed, business_date: date, state: arrival.Expectation) -> Expected:

@@ -6,12 +6,16 @@ here: pulling (arrival), and what is done with the files (`arriving`).
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date, timedelta
 
+from nightwatt.arrival import breaker
 from nightwatt.arrival.extract import RowSource, alone, extract
+from nightwatt.arrival.kept import KeptFolder
 from nightwatt.arrival.partials import Partials, partials_path
+from nightwatt.arrival.retries import WAITS, Patience
 from nightwatt.arrival.sftp import SftpFolder
 from nightwatt.arrival.sql import SqlRows
 from nightwatt.arrival.transport import Transport
@@ -27,12 +31,17 @@ _SLACK = timedelta(seconds=30)
 """A sweep that comes a moment early counts as on time; it would otherwise leave out every second pull."""
 
 
+def source_name(source: SftpSource | SqlSource | HttpSource) -> str:
+    """Name a source in the ledger: all feeds of one connection share its breaker."""
+    return f"{source.kind}:{source.connection}"
+
+
 @contextmanager
 def reach(platform: Platform, feed: Feed) -> Iterator[Transport | None]:
     """Reach the folder a feed's files lie in, for the length of a block; None stands for its inbound folder.
 
     Raises:
-        TransientError: the source is away.
+        TransientError: the source is away, or left alone for a while (`source.left_alone`).
         TerminalError: it refuses us, or its connection is not set up.
     """
     source = feed.arrival.source
@@ -40,9 +49,21 @@ def reach(platform: Platform, feed: Feed) -> Iterator[Transport | None]:
         yield None
         return
     settings = sftp_settings(source.connection, code="source.connection_settings")
-    partials = Partials(partials_path(platform.settings.landing, feed.feed))
-    with SftpFolder(source, settings, partials) as folder:
-        yield folder
+    partials = _partials(platform, feed)
+    with breaker.visit(platform.ledger, source_name(source), platform.settings.tz) as going:
+        patience = Patience(time.sleep, () if going.is_try else WAITS)
+        with SftpFolder(source, settings, partials, patience) as folder:
+            going.answered()
+            yield folder
+
+
+def out_of_reach(platform: Platform, feed: Feed) -> Transport:
+    """Return what stands for a feed's folder while nobody can look into it: what earlier looks kept."""
+    return KeptFolder(_partials(platform, feed))
+
+
+def _partials(platform: Platform, feed: Feed) -> Partials:
+    return Partials(partials_path(platform.settings.landing, feed.feed))
 
 
 def pull_rows(platform: Platform, feed: Feed, business_date: date) -> str | None:

@@ -145,7 +145,7 @@ def test_decisions_are_heard_while_the_source_does_not_answer(home: House, monke
 
     waiting = look(home)
     assert (waiting.is_ready, waiting.arrived, waiting.expected_at_least) == (False, 1, 2)
-    assert waiting.reason == "[source.away] the server does not answer -> wait"
+    assert waiting.reason.endswith("1 received; [source.away] the server does not answer -> wait")
     with home.platform.ledger.read() as session:
         assert looks.of_night(session, NIGHT)["accounts"].reason == waiting.reason
 

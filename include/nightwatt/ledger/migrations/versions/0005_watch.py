@@ -53,6 +53,7 @@ def upgrade() -> None:
         sa.Column("failures", sa.Integer(), nullable=False),
         sa.Column("opened_at", UtcDateTime(), nullable=True),
         sa.Column("retry_at", UtcDateTime(), nullable=True),
+        sa.Column("tried_by", sa.String(length=32), nullable=True),
         sa.Column("error", sa.Text(), nullable=True),
         sa.Column("updated_at", UtcDateTime(), nullable=False),
         sa.PrimaryKeyConstraint("source"),

@@ -1,0 +1,77 @@
+"""Leaving a source alone that failed again and again, instead of waiting for it at every look.
+
+Belongs here: what counts against a source, and what a visit to it begins and ends with. Does not belong here: the
+entries all processes share (`nightwatt.ledger.breakers`), and trying again within a visit (`retries.py`).
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from zoneinfo import ZoneInfo
+
+from nightwatt.arrival.transport import SourceAway, SourceLeftAlone, SourceRefused
+from nightwatt.ledger import Ledger, breakers
+from nightwatt.ledger.models import BreakerState
+from nightwatt.log import get
+
+_log = get("arrival")
+
+
+@dataclass
+class Visit:
+    """One visit to a source. `is_try`: the one that finds out whether it is back; it is asked once, not patiently."""
+
+    ledger: Ledger
+    source: str
+    name: str
+    is_try: bool
+
+    def answered(self) -> None:
+        """Note that the source took us in; from here on others may visit it, too."""
+        if self.is_try:
+            breakers.answered(self.ledger, self.source, self.name)
+            self.is_try = False
+
+
+@contextmanager
+def visit(ledger: Ledger, source: str, zone: ZoneInfo) -> Iterator[Visit]:
+    """Visit a source for the length of a block, unless it is to be left alone.
+
+    What the source did wrong (`SourceAway`, `SourceRefused`) counts against it; what went wrong here, and an answer
+    about one folder or file, does not.
+
+    Raises:
+        SourceLeftAlone: `source.left_alone`.
+    """
+    name = uuid.uuid4().hex
+    permit = breakers.ask(ledger, source, name)
+    if not permit.may_ask:
+        raise _left_alone(source, permit, zone)
+    going = Visit(ledger, source, name, permit.is_try)
+    try:
+        yield going
+    except (SourceAway, SourceRefused) as e:
+        row = breakers.failed(ledger, source, name, f"[{e.code}] {e.message}")
+        if row.state == BreakerState.OPEN:
+            _log.warning("source left alone", source=source, failures=row.failures, until=str(row.retry_at))
+        raise
+    except BaseException:
+        if going.is_try:
+            breakers.took_no_answer(ledger, source, name)
+        raise
+    breakers.went_well(ledger, source)
+
+
+def _left_alone(source: str, permit: breakers.Permit, zone: ZoneInfo) -> SourceLeftAlone:
+    if permit.is_tried_now or permit.retry_at is None:
+        how_long = "while another process finds out whether it is back"
+    else:
+        how_long = f"until {permit.retry_at.astimezone(zone):%H:%M:%S}"
+    return SourceLeftAlone(
+        "source.left_alone",
+        f"{source} is left alone {how_long}; {permit.failures} visits in a row failed, the last with {permit.error}",
+        "it is tried again by itself; if it stays away, ask its owner",
+    )
