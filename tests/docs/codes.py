@@ -19,7 +19,8 @@ SOURCES = ("include", "plugins", "scripts")
 
 CODE = re.compile(r"[a-z]+(_[a-z]+)*\.[a-z]+(_[a-z0-9]+)*")
 SAYS = {"TerminalError": 0, "TransientError": 0, "NightWattError": 0, "CheckResult": 0, "Fault": 1, "BadLine": 1,
-        "SetAside": 1, "Reject": 1, "SourceAway": 0, "SourceLeftAlone": 0, "SourceRefused": 0, "PlaceRefused": 0}  # fmt: skip
+        "SetAside": 1, "Reject": 1, "SourceAway": 0, "SourceLeftAlone": 0, "SourceRefused": 0,
+        "PlaceRefused": 0}  # fmt: skip
 """Classes that carry a code, and at which place."""
 
 NO_CODES = {
