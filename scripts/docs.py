@@ -29,6 +29,7 @@ def pages() -> dict[str, str]:
         "reference/customer_mapping.md": mapping.mapping_page(PROJECT_ROOT / "dbt_project"),
         "reference/contract_feed.md": contracts.feed_page(),
         "reference/contract_delivery.md": contracts.delivery_page(),
+        "reference/contract_alerting.md": contracts.alerting_page(),
         "reference/contract_audience.md": contracts.audience_page(),
     }
     return made | {f"schema/{name}": content for name, content in contracts.schema_files().items()}

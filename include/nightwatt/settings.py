@@ -52,6 +52,15 @@ class Settings(BaseSettings):
     max_expansion: int = Field(200, description="a file that unpacks to more than this many times its size is refused")
     max_line_bytes: int = Field(1_000_000, description="a line longer than this makes the file unreadable")
     keep_publications: int = Field(5, description="how many publications stay on disk")
+    alerting: Path | None = Field(
+        None, description="how people are told, a file of one's own; `alerting.yaml` of the catalog otherwise"
+    )
+    airflow_url: str | None = Field(
+        None, description="where the watchdog finds Airflow's API server, to see whether its services live"
+    )
+    heartbeat_url: SecretStr | None = Field(
+        None, description="address of an outside monitor that the watchdog calls after each good look"
+    )
     mask_key: SecretStr | None = Field(
         None,
         description="key that personal columns of audiences are hashed with, 32 characters or more; "

@@ -33,6 +33,14 @@ WORDS = {
     "Quiet.rule": "the file has stopped changing",
     "Trailer.rule": "the file ends with a line that says so",
     "Manifest.rule": "a JSON file of the night lists its files",
+    "LogChannel.kind": "a line in the log of whoever looks",
+    "FileChannel.kind": "a line of JSON a message",
+    "AppriseChannel.kind": "an Apprise address: e-mail, Slack, PagerDuty, a webhook and many more",
+    "Route.channels": "where to",
+    "Route.severities": "only what is so loud",
+    "QuietHours.start": "when they begin",
+    "QuietHours.end": "when they end; earlier than the start means the next morning",
+    "Alerting.quiet_hours": "hours in which warnings wait; critical messages do not",
     "Audience.audience": "name of the audience; the file is called after it, and so is its folder",
     "Audience.title": "what people call it",
     "Audience.tables": "the tables it sees",
@@ -130,6 +138,18 @@ def audience_page() -> str:
     return _contract_page("Audience contract", "audience", introduction)
 
 
+def alerting_page() -> str:
+    """Return the page on how people are told."""
+    introduction = """
+    One file, `alerting.yaml` of the catalog or the one `NIGHTWATT_ALERTING` names. Without it there is a line in the
+    log and one in `alerts/messages.jsonl` below the home. Addresses have the
+    [forms of Apprise](https://github.com/caronc/apprise/wiki) and never stand here.
+    [Somebody was alerted](../runbooks/alerts.md) says what a message means.
+    `docs/schema/alerting.json` is the same as JSON Schema.
+    """
+    return _contract_page("How people are told", "alerting", introduction)
+
+
 def keys(schema: Schema, model: str) -> list[Key]:
     """Return every key of a model, those of its sections behind them; of each kind where there are several."""
     return [key for form in _forms(schema).values() for key in _keys(schema, form, model, "")]
@@ -176,6 +196,8 @@ def _keys(schema: Schema, node: Schema, model: str, prefix: str) -> Iterator[Key
 def _sections(schema: Schema, spec: Schema, path: str) -> Iterator[Key]:
     if "items" in spec and "$ref" in spec["items"]:
         yield from _section(schema, spec["items"], f"{path}[].")
+    elif named := _named_sections(spec):
+        yield from _sections(schema, named, f"{path}.<name>")
     elif "oneOf" in spec:
         tag = spec["discriminator"]["propertyName"]
         for value, reference in spec["discriminator"]["mapping"].items():
@@ -183,6 +205,12 @@ def _sections(schema: Schema, spec: Schema, path: str) -> Iterator[Key]:
     else:
         for option in (spec, *spec.get("anyOf", ())):
             yield from _section(schema, option, f"{path}.")
+
+
+def _named_sections(spec: Schema) -> Schema | None:
+    """Return the forms of the sections that a map has by names, if it is such a map."""
+    values = next(iter(spec.get("patternProperties", {}).values()), None)
+    return values if isinstance(values, dict) and "oneOf" in values else None
 
 
 def _section(schema: Schema, spec: Schema, prefix: str) -> Iterator[Key]:
@@ -224,6 +252,8 @@ def _one_kind(schema: Schema, spec: Schema) -> str:
     if kind == "array":
         return f"list of {'sections' if '$ref' in node['items'] else 'texts'}"
     if kind == "object":
+        if _named_sections(node):
+            return "map of names to sections"
         return "section" if "properties" in node else "map of text to text"
     return _scalar(node)
 

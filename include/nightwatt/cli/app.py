@@ -14,6 +14,7 @@ import typer
 
 from nightwatt import __version__, log
 from nightwatt.cli import (
+    alerts,
     decisions,
     feeds,
     night,
@@ -30,6 +31,7 @@ from nightwatt.cli.calendar import calendar
 from nightwatt.cli.context import Context, console
 from nightwatt.cli.query import sql
 from nightwatt.cli.reconcile import reconcile
+from nightwatt.cli.watchdog import watchdog
 from nightwatt.errors import NightWattError
 
 app = typer.Typer(
@@ -64,6 +66,7 @@ for decision in (decisions.release, decisions.skip, decisions.accept, decisions.
     feeds.app.command()(decision)
 feeds.app.command("decisions")(decisions.list_decisions)
 app.add_typer(feeds.app, name="feeds", help="Contracts of what comes in, and what people decide about a night of it.")
+app.add_typer(alerts.app, name="alerts", help="What is wrong, and who has it in hand.")
 app.add_typer(receipts.app, name="receipts", help="Files that arrived.")
 app.add_typer(rejects.app, name="rejects", help="Lines put aside, and bringing them back.")
 app.add_typer(reads.app, name="reads", help="Interval reads as they stand.")
@@ -85,6 +88,7 @@ app.command()(stages.acknowledge)
 app.command()(stages.docs)
 app.command()(night.status)
 app.command()(calendar)
+app.command()(watchdog)
 app.command()(reconcile)
 app.command()(sql)
 app.command()(simulate.simulate)

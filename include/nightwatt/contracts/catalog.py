@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 import yaml
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
+from nightwatt.contracts.alerting import Alerting
 from nightwatt.contracts.audience import Audience
 from nightwatt.contracts.delivery import DELIVERY, Delivery
 from nightwatt.contracts.feed import Feed
@@ -26,6 +27,7 @@ PACKAGED = Path(__file__).parent / "catalog"
 
 FEED: TypeAdapter[Feed] = TypeAdapter(Feed)
 AUDIENCE: TypeAdapter[Audience] = TypeAdapter(Audience)
+ALERTING: TypeAdapter[Alerting] = TypeAdapter(Alerting)
 HOLIDAYS: TypeAdapter[Holidays] = TypeAdapter(Holidays)
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -143,6 +145,24 @@ def _in_use(
     used = {name: f for name, f in feeds.items() if f.system not in unused}
     idle = {name: f for name, f in {**packaged, **feeds}.items() if name not in used}
     return Catalog(folder, used, deliveries, idle)
+
+
+def load_alerting(path: Path) -> Alerting:
+    """Load and validate how people are told; where there is no such file, by the log and a file below the home.
+
+    Raises:
+        TerminalError: `catalog.invalid`.
+    """
+    if not path.exists():
+        return Alerting()
+    found, faults = _read(path, ALERTING, "start with `channels:`")
+    if found is None:
+        raise TerminalError(
+            "catalog.invalid",
+            f"{len(faults)} fault(s) in {path}:\n  " + "\n  ".join(map(str, faults)),
+            "correct the file; `nightwatt alerts test` tries it",
+        )
+    return found
 
 
 def check_file(path: Path) -> list[Fault]:

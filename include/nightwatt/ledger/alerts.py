@@ -6,7 +6,7 @@ becomes of an alert (`alerting`), and messages about them (`notices.py`).
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any
@@ -85,6 +85,12 @@ def of_dates(session: Session, dates: Sequence[date | None], *, since: datetime 
     recent = true() if since is None else or_(Alert.open_key.is_not(None), Alert.closed_at >= since)
     undated = and_(Alert.business_date.is_(None), recent)
     return session.scalars(select(Alert).where(or_(dated, undated)).order_by(Alert.id)).all()
+
+
+def of_causes(session: Session, causes: Collection[str], since: datetime) -> Sequence[Alert]:
+    """Return the alerts of some causes that stand, or were closed lately, oldest first."""
+    recent = or_(Alert.open_key.is_not(None), Alert.closed_at >= since)
+    return session.scalars(select(Alert).where(Alert.cause.in_(causes), recent).order_by(Alert.id)).all()
 
 
 def newest(session: Session, limit: int) -> Sequence[Alert]:

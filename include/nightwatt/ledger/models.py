@@ -475,6 +475,7 @@ class Heartbeat(Base):
 
     name: Mapped[str] = mapped_column(String(100), primary_key=True)  # watchdog, watch_night, scheduler, triggerer
     at: Mapped[datetime] = mapped_column(UtcDateTime)
+    every_s: Mapped[int | None] = mapped_column(Integer)  # how often it comes back; null: it made no promise
     detail: Mapped[str | None] = mapped_column(Text)
 
 

@@ -5,6 +5,7 @@ Does not belong here: anything a room can decide by itself.
 """
 
 from nightwatt.stages.acknowledging import AcknowledgeSummary, acknowledge, rebuild_acknowledged
+from nightwatt.stages.alerts import acknowledge_alert
 from nightwatt.stages.arriving import Arrivals, Expected, arrive, expectation, receive
 from nightwatt.stages.board import Board, board
 from nightwatt.stages.building import BuildSummary, PublishSummary, build, publish, roll_back
@@ -13,11 +14,13 @@ from nightwatt.stages.delivering import DeliverSummary, deliver
 from nightwatt.stages.loading import LoadSummary, MergeSummary, load, merge_reads, rebuild_reads, replay_rejects
 from nightwatt.stages.phasing import Population, approve, deliver_phase, population, reject, review_file, take_back
 from nightwatt.stages.platform import Platform
-from nightwatt.stages.watching import WatchSummary, acknowledge_alert, watch_sendings
+from nightwatt.stages.watching import Beat, WatchSummary, watch
+from nightwatt.stages.watching_sendings import SendingsSummary, watch_sendings
 
 __all__ = [
     "AcknowledgeSummary",
     "Arrivals",
+    "Beat",
     "Board",
     "BuildSummary",
     "Decided",
@@ -28,6 +31,7 @@ __all__ = [
     "Platform",
     "Population",
     "PublishSummary",
+    "SendingsSummary",
     "WatchSummary",
     "acknowledge",
     "acknowledge_alert",
@@ -53,5 +57,6 @@ __all__ = [
     "roll_back",
     "standing_decision",
     "take_back",
+    "watch",
     "watch_sendings",
 ]

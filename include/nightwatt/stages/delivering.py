@@ -20,7 +20,7 @@ from nightwatt.delivery.deliver import deliver as send
 from nightwatt.delivery.phases import Phase
 from nightwatt.errors import TerminalError
 from nightwatt.stages.platform import Platform
-from nightwatt.stages.watching import watch_sendings
+from nightwatt.stages.watching_sendings import watch_sendings
 from nightwatt.warehouse import published
 
 

@@ -1,85 +1,168 @@
-"""Watching what was sent: is a file missing, or one not whole? Findings go into the ledger, once.
+"""One look after the night: what is wrong now, what becomes of the alerts, who is told.
 
-Belongs here: putting contract, ledger and clock before the checks, and recording what is news. Does not belong here:
-the judgement (checks) and telling anybody (alerting reads the ledger).
+Belongs here: gathering what the verdict needs, and the order of a look. Does not belong here: the verdict, the rules of
+alerts and messages, and sending (`alerting`).
+
+A look may be taken by anybody at any time, side by side with others, and may die anywhere. Facts, verdict, alerts and
+messages to send are one transaction, and one look at a time is in it. Sending comes after, and is safe by itself.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
-from datetime import timedelta
+import os
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
 from typing import Any
 
-from nightwatt import checks
-from nightwatt.contracts.delivery import Delivery, OpowerDelivery
-from nightwatt.ledger import alerts, sendings
-from nightwatt.ledger.checks import CheckResult, record_news
-from nightwatt.ledger.models import Alert
-from nightwatt.stages.platform import Platform
+from sqlalchemy.orm import Session
 
-HISTORY_DAYS = 120
-"""What the medians of the longest watch are made of."""
+from nightwatt.alerting.channels import Sender, declared, sender
+from nightwatt.alerting.conditions import Condition, Known, Night, conditions
+from nightwatt.alerting.lifecycle import settle
+from nightwatt.alerting.outbox import Outbox, Sent, nowhere
+from nightwatt.alerting.plan import night_plan
+from nightwatt.alerting.telling import Listening, News, tell
+from nightwatt.calendar import business_date
+from nightwatt.contracts.alerting import Alerting
+from nightwatt.contracts.delivery import OpowerDelivery
+from nightwatt.ledger import alerts, facts, hearts, notices, sendings
+from nightwatt.ledger.models import Alert, Severity
+from nightwatt.stages.alerts import alerting_of
+from nightwatt.stages.platform import Platform
+from nightwatt.stages.watching_sendings import judge_sendings
+
+DAY = timedelta(days=1)
+LATELY = timedelta(days=14)
+"""How long ago an alert may have closed and still be part of a matter that is not over."""
+
+
+@dataclass(frozen=True)
+class Beat:
+    """The sign of life a watcher gives by its look."""
+
+    name: str
+    every_s: int | None  # how often it promises to look; None: it promises nothing
 
 
 @dataclass(frozen=True)
 class WatchSummary:
-    """What is wrong with sendings now."""
+    """What one look found and did."""
 
-    findings: tuple[CheckResult, ...]
-    news: int  # of them, how many nobody had found before
+    at: datetime
+    standing: tuple[Alert, ...]  # every alert that is not closed, loudest first
+    opened: tuple[str, ...]  # codes and subjects
+    escalated: tuple[str, ...]
+    closed: tuple[str, ...]
+    sent: Sent
 
     @property
     def is_good(self) -> bool:
         """Whether nothing is wrong."""
-        return not self.findings
+        return not self.standing
 
     def lines(self) -> Iterator[str]:
         """Yield what an operator wants to read."""
-        for f in self.findings:
-            yield f"{f.code}: {f.message}"
+        for alert in self.standing:
+            hands = f" (in hand with {alert.acknowledged_by})" if alert.state == "acknowledged" else ""
+            yield f"{alert.id} {alert.severity} {alert.code} {alert.subject}: {alert.message}{hands}"
         if self.is_good:
-            yield "every file that is due was sent, and none is unusually small"
+            yield "all is well"
 
     def to_dict(self) -> dict[str, Any]:
-        """Return codes and numbers."""
-        findings = [
-            {"code": f.code, "delivery": f.subject, "business_date": str(f.business_date)} for f in self.findings
-        ]
-        return {"findings": findings, "news": self.news}
+        """Return codes and counts."""
+        return {
+            "standing": len(self.standing),
+            "opened": list(self.opened),
+            "escalated": list(self.escalated),
+            "closed": list(self.closed),
+        } | asdict(self.sent)
 
 
-def watch_sendings(platform: Platform, delivery_name: str | None = None) -> WatchSummary:
-    """Look at what one delivery, or every delivery to Opower, sent up to now.
+def watch(platform: Platform, beat: Beat | None = None, at: Callable[[str], None] = nowhere) -> WatchSummary:
+    """Look once: judge the nights, settle the alerts, send what is due.
 
-    Raises:
-        TerminalError: `catalog.unknown_delivery`.
+    Args:
+        platform: the home.
+        beat: the watcher's sign of life; none from a person.
+        at: called at each named step (tests end the process there).
     """
+    alerting = alerting_of(platform)
+    zone = platform.settings.tz
+    with platform.ledger.write() as session:
+        alerts.hold_for_settling(session)
+        now = platform.clock()
+        if beat is not None:
+            hearts.beat(session, beat.name, now, beat.every_s, platform.started_by)
+        news = _settle(session, verdict_at(platform, session, now), now, platform.started_by)
+        _plan(session, news, Listening(alerting, now, zone))
+        standing = sorted(alerts.standing(session), key=lambda a: (-Severity(a.severity).rank, a.id))
+    at("settled")
+    outbox = Outbox(platform.ledger, alerting, _senders(platform, alerting), zone, _me(platform), at)
+    return WatchSummary(
+        at=now,
+        standing=tuple(standing),
+        opened=_named(news.opened),
+        escalated=_named(news.escalated),
+        closed=_named(news.closed),
+        sent=outbox.send_due(),
+    )
+
+
+def verdict_at(platform: Platform, session: Session, now: datetime) -> list[Condition]:
+    """Return everything that is wrong at an instant: tonight, last night, and the nights of alerts that stand."""
+    zone = platform.settings.tz
+    tonight = business_date(now, zone)
     catalog = platform.catalog
-    contracts = [catalog.delivery(delivery_name)] if delivery_name else list(catalog.deliveries.values())
-    found = [f for contract in contracts for f in _look(platform, contract)]
-    with platform.ledger.write() as session:
-        news = record_news(session, found, platform.clock())
-    return WatchSummary(tuple(found), len(news))
+    dates = sorted({tonight - DAY, tonight, *(day for day in facts.open_dates(session) if day <= tonight)})
+    books = facts.night_books(session, dates, zone)
+    all_day = [name for name, feed in catalog.feeds.items() if feed.schedule.every_min]
+    partners = [c for _, c in sorted(catalog.deliveries.items()) if isinstance(c, OpowerDelivery)]
+    known = Known(
+        catalog=catalog,
+        house=facts.house(session, zone, all_day),
+        zone=zone,
+        tonight=tonight,
+        findings=[f for contract in partners for f in judge_sendings(session, contract, now, zone)],
+        owed_from={c.delivery: sendings.incremental_since(session, c.delivery) for c in partners},
+    )
+    return conditions([Night(night_plan(catalog, day, zone), books[day]) for day in dates], known, now)
 
 
-def acknowledge_alert(platform: Platform, alert_id: int, by: str, note: str | None = None) -> Alert:
-    """Note who has an alert in hand: it speaks up again only when it gets worse.
-
-    Raises:
-        TerminalError: `alert.unknown`; `alert.closed`.
-    """
-    with platform.ledger.write() as session:
-        return alerts.acknowledge(session, alert_id, by, note, platform.clock())
+def _senders(platform: Platform, alerting: Alerting) -> Callable[[str], Sender]:
+    """Return what gives the sender of a channel by its name."""
+    return lambda name: sender(name, declared(alerting, name), platform.settings.root)
 
 
-def _look(platform: Platform, contract: Delivery) -> list[CheckResult]:
-    if not isinstance(contract, OpowerDelivery):
-        return []
-    now = platform.clock()
-    longest = max(HISTORY_DAYS, 7 * (contract.watch.weeks + 2))
-    with platform.ledger.read() as session:
-        since = sendings.incremental_since(session, contract.delivery)
-        nights = sendings.sent_nights(session, contract.delivery, now.date() - timedelta(days=longest))
-    owed = checks.Owed(contract.delivery, contract.watch, contract.deadline, since)
-    return checks.check_sendings(owed, nights, now, platform.settings.tz)
+def _settle(session: Session, found: Sequence[Condition], now: datetime, by: str) -> News:
+    """Bring the alerts in line with what is wrong; returns what changed."""
+    rows = {row.open_key: row for row in alerts.standing(session) if row.open_key}
+    settlement = settle({key: Severity(row.severity) for key, row in rows.items()}, found)
+    for condition in (*settlement.worsens, *settlement.stays):
+        alerts.see_again(rows[condition.key], condition, now)
+    for key in settlement.closes:
+        alerts.close(rows[key], now)
+    opened = [alerts.raise_alert(session, condition, now, by) for condition in settlement.opens]
+    session.flush()
+    return News(opened, [rows[c.key] for c in settlement.worsens], [rows[key] for key in settlement.closes])
+
+
+def _plan(session: Session, news: News, listening: Listening) -> None:
+    """Write down what is to be said about what changed."""
+    causes = {alert.cause for alert in (*news.opened, *news.escalated, *news.closed)}
+    if not causes:
+        return
+    around = alerts.of_causes(session, causes, listening.now - LATELY)
+    said = notices.of_alerts(session, [alert.id for alert in around])
+    telling = tell(news, around, said, listening)
+    notices.drop(session, telling.dropped)
+    notices.plan(session, telling.planned)
+
+
+def _named(changed: Sequence[Alert]) -> tuple[str, ...]:
+    return tuple(f"{alert.code} {alert.subject}" for alert in changed)
+
+
+def _me(platform: Platform) -> str:
+    """Return who claims a message: two processes of one watcher are two."""
+    return f"{platform.started_by} {os.getpid()}"[:255]

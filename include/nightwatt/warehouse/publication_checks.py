@@ -155,6 +155,7 @@ def check_reconciliation(settings: Settings, version: Version, path: Path, domai
             f"{quarantined}; account by account {difference} are in neither, {variance:.4f} %; the limit is "
             f"{TOLERANCE_PCT} %. "
             f"`nightwatt reconcile {domain}` names the accounts",
-            {"measure": measure, "source": str(source), "published": str(published), "quarantined": str(quarantined),
-             "difference": str(difference), "variance_pct": str(variance), "limit_pct": str(TOLERANCE_PCT)},
+            {"domain": domain, "measure": measure, "source": str(source), "published": str(published),
+             "quarantined": str(quarantined), "difference": str(difference), "variance_pct": str(variance),
+             "limit_pct": str(TOLERANCE_PCT)},
         )  # fmt: skip

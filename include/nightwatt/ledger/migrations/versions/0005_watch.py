@@ -81,6 +81,7 @@ def upgrade() -> None:
         "heartbeats",
         sa.Column("name", sa.String(length=100), nullable=False),
         sa.Column("at", UtcDateTime(), nullable=False),
+        sa.Column("every_s", sa.Integer(), nullable=True),
         sa.Column("detail", sa.Text(), nullable=True),
         sa.PrimaryKeyConstraint("name"),
     )
