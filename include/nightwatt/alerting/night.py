@@ -10,9 +10,9 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from typing import Protocol
 from zoneinfo import ZoneInfo
 
+from nightwatt.alerting.forecast import Forecast
 from nightwatt.alerting.plan import ExpectedFeed, NightPlan, Owed
 from nightwatt.contracts.catalog import Catalog
 from nightwatt.contracts.delivery import OpowerDelivery
@@ -33,29 +33,13 @@ from nightwatt.ledger.models import (
 _TOLD = re.compile(r"^(?:(?P<kind>\w+): )?\[(?P<code>[\w.]+)\] (?P<message>.*?)(?: -> (?P<remedy>.*))?$", re.DOTALL)
 
 
-class Expected(Protocol):
-    """When something will probably be done, and why not earlier."""
-
-    @property
-    def at(self) -> datetime:
-        """The instant."""
-
-    @property
-    def reason(self) -> str:
-        """What decides it."""
-
-    @property
-    def waits_for(self) -> tuple[str, ...]:
-        """The feeds or steps that decide it."""
-
-
 @dataclass(frozen=True)
 class Night:
     """One business date: what was planned, what happened, what is to be expected."""
 
     plan: NightPlan
     book: NightBook
-    forecasts: Mapping[tuple[str, str], Expected] = field(default_factory=dict)  # by kind and subject of what is owed
+    forecasts: Mapping[tuple[str, str], Forecast] = field(default_factory=dict)  # by kind and subject of what is owed
 
     @property
     def day(self) -> date:

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from nightwatt.alerting.feed_conditions import NIGHT, feed_cause, system_cause
+from nightwatt.alerting.forecast import Forecast
 from nightwatt.alerting.night import (
-    Expected,
     Known,
     Night,
     Told,
@@ -327,7 +327,7 @@ def _what_to_do(owed: Owed, night: Night) -> str:
     return f"{look}; tell the partner that the file comes later, and when"
 
 
-def blamed(owed: Owed, night: Night, known: Known, found: Sequence[Condition], forecast: Expected | None) -> Blame:
+def blamed(owed: Owed, night: Night, known: Known, found: Sequence[Condition], forecast: Forecast | None) -> Blame:
     """Say what something owed waits for: nothing runs, files that do not come, files on hold, a step that fails."""
     mine = [c for c in found if c.domain == owed.domain and c.business_date == night.day]
     if owed.kind == "delivery" and published_at(night.book, owed.domain) is not None:
@@ -342,7 +342,7 @@ def blamed(owed: Owed, night: Night, known: Known, found: Sequence[Condition], f
     return _by_forecast(owed, night, forecast)
 
 
-def _delivery_blame(owed: Owed, known: Known, found: Sequence[Condition], forecast: Expected | None) -> Blame:
+def _delivery_blame(owed: Owed, known: Known, found: Sequence[Condition], forecast: Forecast | None) -> Blame:
     """A delivery whose domain is published waits for its partner, or for its own DAG."""
     contract = known.catalog.deliveries.get(owed.subject)
     cause = f"partner:{contract.partner}" if contract else f"delivery:{owed.subject}"
@@ -351,10 +351,10 @@ def _delivery_blame(owed: Owed, known: Known, found: Sequence[Condition], foreca
     return Blame(cause, _sentence(reason))
 
 
-def _by_forecast(owed: Owed, night: Night, forecast: Expected | None) -> Blame:
+def _by_forecast(owed: Owed, night: Night, forecast: Forecast | None) -> Blame:
     if forecast is None:
         return Blame(publication_cause(owed.domain), "It has not come so far, and nothing failed")
-    waits = [f for f in night.plan.feeds if f.feed in forecast.waits_for]
+    waits = [f for f in night.plan.feeds if f"arrival:{f.feed}" in forecast.waits_for]
     cause = system_cause(waits[0]) if waits else publication_cause(owed.domain)
     return Blame(cause, _sentence(forecast.reason))
 

@@ -10,7 +10,7 @@ messages to send are one transaction, and one look at a time is in it. Sending c
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -19,14 +19,15 @@ from sqlalchemy.orm import Session
 
 from nightwatt.alerting.channels import Sender, declared, sender
 from nightwatt.alerting.conditions import Condition, Known, Night, conditions
+from nightwatt.alerting.forecast import Forecast, forecasts
 from nightwatt.alerting.lifecycle import settle
 from nightwatt.alerting.outbox import Outbox, Sent, nowhere
-from nightwatt.alerting.plan import night_plan
+from nightwatt.alerting.plan import NightPlan, night_plan
 from nightwatt.alerting.telling import Listening, News, tell
 from nightwatt.calendar import business_date
 from nightwatt.contracts.alerting import Alerting
 from nightwatt.contracts.delivery import OpowerDelivery
-from nightwatt.ledger import alerts, facts, hearts, notices, sendings
+from nightwatt.ledger import alerts, durations, facts, hearts, notices, sendings
 from nightwatt.ledger.models import Alert, Severity
 from nightwatt.stages.alerts import alerting_of
 from nightwatt.stages.platform import Platform
@@ -126,7 +127,18 @@ def verdict_at(platform: Platform, session: Session, now: datetime) -> list[Cond
         findings=[f for contract in partners for f in judge_sendings(session, contract, now, zone)],
         owed_from={c.delivery: sendings.incremental_since(session, c.delivery) for c in partners},
     )
-    return conditions([Night(night_plan(catalog, day, zone), books[day]) for day in dates], known, now)
+    plans = {day: night_plan(catalog, day, zone) for day in dates}
+    nights = [Night(plans[day], books[day], _expected(session, plans[day], now)) for day in dates]
+    return conditions(nights, known, now)
+
+
+def _expected(session: Session, plan: NightPlan, now: datetime) -> Mapping[tuple[str, str], Forecast]:
+    """Return when what a night owes will be done; nothing once all its deadlines have passed."""
+    if all(owed.deadline <= now for owed in plan.owed):
+        return {}
+    day, zone = plan.business_date, plan.zone
+    earlier = durations.history(session, day, zone)
+    return forecasts(plan, earlier, durations.progress(session, day, zone), now).owed
 
 
 def _senders(platform: Platform, alerting: Alerting) -> Callable[[str], Sender]:
