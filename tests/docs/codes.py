@@ -27,7 +27,8 @@ NO_CODES = {
     "build.dbt_done", "build.inputs_attached", "build.recorded", "publish.audience_made", "publish.audience_shown",
     "publish.audience_table", "publish.checked", "publish.collected", "publish.file_built", "publish.intent",
     "publish.recorded", "publish.swapped", "publish.table_written", "publish.version_kept",
-    "alerting.yaml", "delivery.html", "feed.html", "rejects.html", "manifest.json", "warehouse.duckdb", "warehouse.lock", "receipts.id", "runs.id",
+    "alerting.yaml", "delivery.html", "feed.html", "rejects.html",
+    "manifest.json", "warehouse.duckdb", "warehouse.lock", "receipts.id", "runs.id",
 }  # fmt: skip
 """Texts of the same shape that are names of steps (tests end the process there), files or columns."""
 
