@@ -16,3 +16,4 @@ class Tag(StrEnum):
     BILLING = "domain:billing"
     USAGE = "domain:usage"
     DELIVERY = "domain:delivery"
+    PLATFORM = "domain:platform"

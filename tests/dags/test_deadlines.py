@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from datetime import UTC, date, datetime, time
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
@@ -175,21 +175,21 @@ def test_a_deadline_that_is_met_is_forgotten(session: Session) -> None:
 
 @pytest.fixture
 def opened(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Ledger]:
-    """A home whose clock shows 06:05 of 9 March, in place of the one from the environment."""
+    """A home with a night behind it, whose clock shows 06:05 of 9 March, in place of the one from the environment."""
     from nightwatt import stages
-    from nightwatt.contracts.catalog import load_catalog
-    from nightwatt.ledger.book import Ledger
+    from nightwatt.settings import Settings
 
-    ledger = Ledger.open(f"sqlite:///{tmp_path / 'ledger.db'}", clock=lambda: local(date(2026, 3, 9), "06:05"))
-    home = SimpleNamespace(ledger=ledger, catalog=load_catalog(), settings=SimpleNamespace(tz=NEW_YORK))
+    real = stages.Platform
+    clock = local(date(2026, 3, 9), "06:05")
 
-    @contextmanager
-    def open_it(**_: Any) -> Iterator[SimpleNamespace]:
-        yield home
+    def open_it(started_by: str) -> AbstractContextManager[stages.Platform]:
+        return real.open(started_by, Settings(home=tmp_path), clock=lambda: clock)
 
     monkeypatch.setattr(stages, "Platform", SimpleNamespace(open=open_it))
-    yield ledger
-    ledger.close()
+    with open_it("cli") as home:
+        with home.ledger.run("build", "billing", date(2026, 3, 8), "cli"):
+            pass
+        yield home.ledger
 
 
 def missed(subject: str = "billing") -> str:
@@ -202,25 +202,35 @@ def missed(subject: str = "billing") -> str:
     return asyncio.run(report_missed_deadline(subject, {"dag_run": run, "deadline": {}}))
 
 
-def checks(ledger: Ledger) -> list[tuple[str, str, date | None]]:
-    """The check rows of the ledger."""
-    from nightwatt.ledger.models import Check
+def alerts(ledger: Ledger) -> dict[str, tuple[str, date | None, str]]:
+    """The promises that are broken: who was first to say so, by subject."""
+    from nightwatt.ledger import alerts as book
 
     with ledger.read() as session:
-        return [(c.code, c.subject, c.business_date) for c in session.scalars(select(Check).order_by(Check.id))]
+        return {a.subject: (a.code, a.business_date, a.reported_by) for a in book.standing(session)
+                if a.topic == "progress"}  # fmt: skip
 
 
-def test_the_deadline_callback_says_why_and_writes_it_down_once(airflow: None, opened: Ledger) -> None:
+def messages(ledger: Ledger) -> int:
+    """How many messages were sent."""
+    from nightwatt.ledger import notices
+
+    with ledger.read() as session:
+        sent = {n.message_id for n in notices.newest(session, 1000) if n.state == "sent"}
+    return len(sent)
+
+
+def test_the_deadline_callback_says_why_and_tells_people_once(airflow: None, opened: Ledger) -> None:
     with capture_logs() as logs:
         said = missed()
+        told = messages(opened)
         missed()
 
     assert said == "billing published: missed: not done; the deadline passed 5 min ago"
-    assert [(line["log_level"], line["state"], line["is_news"]) for line in logs] == [
-        ("error", "missed", True),
-        ("error", "missed", False),
-    ]
-    assert checks(opened) == [("deadline.missed", "billing", date(2026, 3, 9))]
+    lines = [line for line in logs if line["event"] == "deadline reached"]
+    assert [(line["log_level"], line["state"]) for line in lines] == [("error", "missed")] * 2
+    assert alerts(opened)["billing"] == ("deadline.missed", date(2026, 3, 9), "billing_nightly/scheduled__1")
+    assert messages(opened) == told > 0
 
 
 def test_the_deadline_callback_believes_the_ledger_and_not_the_run(airflow: None, opened: Ledger) -> None:
@@ -239,8 +249,8 @@ def test_the_deadline_callback_believes_the_ledger_and_not_the_run(airflow: None
     with capture_logs() as logs:
         assert missed() == "billing published: on_time: done 15 min before the deadline"
 
-    assert [line["log_level"] for line in logs] == ["info"]
-    assert checks(opened) == []
+    assert [line["log_level"] for line in logs if line["event"] == "deadline reached"] == ["info"]
+    assert "billing" not in alerts(opened)
 
 
 def failed_run(**more: Any) -> dict[str, Any]:
@@ -257,23 +267,26 @@ def test_a_failed_run_reports_the_verdict_of_all_it_owes(airflow: None, opened: 
     with capture_logs() as logs:
         report_run_failure(failed_run(reason="task_failure"), subjects=("billing", "usage"))
 
-    assert [(line["subject"], line["state"], line["failure"]) for line in logs] == [
+    lines = [line for line in logs if line["event"] == "run failed"]
+    assert [(line["subject"], line["state"], line["failure"]) for line in lines] == [
         ("billing", "missed", "task_failure"),
         ("usage", "pending", "task_failure"),
     ]
-    assert checks(opened) == [("deadline.missed", "billing", date(2026, 3, 9))]
+    assert alerts(opened)["billing"] == ("deadline.missed", date(2026, 3, 9), "billing_nightly/scheduled__1")
 
 
-def test_a_failed_run_that_airflow_knows_by_name_only_is_still_told(airflow: None) -> None:
+def test_a_failed_run_that_airflow_knows_by_name_only_is_still_told(airflow: None, opened: Ledger) -> None:
     from nightwatt_airflow.callbacks import report_run_failure
 
     with capture_logs() as logs:
         report_run_failure({"run_id": "scheduled__1", "reason": "timed_out"}, subjects=("billing",))
 
-    assert [(line["run"], line["reason"]) for line in logs] == [("scheduled__1", "timed_out")]
+    lines = [(line["run"], line["reason"]) for line in logs if line["event"] == "run failed"]
+    assert lines == [("scheduled__1", "timed_out")]
+    assert alerts(opened)["billing"][2] == "scheduled__1"
 
 
-def test_a_failed_task_is_told_with_its_remedy_and_without_row_values(airflow: None) -> None:
+def test_a_failed_task_is_told_with_its_remedy_and_without_row_values(airflow: None, opened: Ledger) -> None:
     from nightwatt.errors import TerminalError
     from nightwatt_airflow.callbacks import report_task_failure
 
@@ -283,7 +296,8 @@ def test_a_failed_task_is_told_with_its_remedy_and_without_row_values(airflow: N
         report_task_failure(failed_run(ti=task, exception=known))
         report_task_failure(failed_run(ti=task, exception=ValueError("could not convert 'JANE DOE'")))
 
-    assert [(line["code"], line["message"], line["remedy"]) for line in logs] == [
+    lines = [line for line in logs if line["event"] == "task failed"]
+    assert [(line["code"], line["message"], line["remedy"]) for line in lines] == [
         ("load.held", "1 file on hold", "follow the message"),
         ("task.crashed", "ValueError", "read the task's log"),
     ]

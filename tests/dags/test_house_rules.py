@@ -31,7 +31,7 @@ def test_the_folder_imports_without_errors(bag: DagBag) -> None:
     assert bag.import_errors == {}
     assert set(bag.dags) == set(DAG_IDS) == {
         "billing_nightly", "usage_daily", "crm_delivery", "opower_interval_delivery", "opower_billing_delivery",
-        *ON_DEMAND,
+        "watch_night", *ON_DEMAND,
     }  # fmt: skip
 
 

@@ -1,7 +1,7 @@
 """On time, pending, at risk, late or missed: the one judgement every alert, page and screen uses.
 
 Belongs here: the pure verdict, the list of what is due when, and reading from the ledger what is done.
-Does not belong here: telling anybody (the callers do) and writing verdicts down (`record.py`).
+Does not belong here: what else can be wrong (`conditions.py`), and telling anybody.
 """
 
 from __future__ import annotations

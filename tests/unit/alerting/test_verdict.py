@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
 
-from nightwatt.alerting.record import record_verdict
 from nightwatt.alerting.verdict import DOMAIN_DEADLINES, State, deadlines, night_verdicts, verdict, verdict_on
 from nightwatt.contracts.catalog import Catalog
 from nightwatt.contracts.delivery import Destination, OpowerIntervalDelivery
 from nightwatt.errors import TerminalError
 from nightwatt.ledger.book import Ledger
-from nightwatt.ledger.models import Check, DeliveryState, PhaseKind, Publication, PublicationState, Sending
+from nightwatt.ledger.models import DeliveryState, PhaseKind, Publication, PublicationState, Sending
 
 NEW_YORK = ZoneInfo("America/New_York")
 NIGHT = date(2026, 3, 9)
@@ -252,28 +250,3 @@ def test_a_verdict_is_plain_values_for_xcom(ledger: Ledger, catalog: Catalog) ->
 def test_an_unknown_subject_is_refused_with_the_known_ones(ledger: Ledger, catalog: Catalog) -> None:
     with pytest.raises(TerminalError, match="known: billing, usage, opower_reads"):
         verdict_on(ledger, catalog, "outages", NIGHT, NEW_YORK)
-
-
-def test_a_bad_verdict_is_written_down_once(ledger: Ledger, catalog: Catalog) -> None:
-    missed = verdict_on(ledger, catalog, "billing", NIGHT, NEW_YORK)
-    later = replace(missed, verdict=verdict(deadline=SIX, now=at(9), done_at=None))
-
-    assert record_verdict(ledger, missed, NIGHT, "billing_nightly/scheduled") is True
-    assert record_verdict(ledger, later, NIGHT, "watchdog") is False
-    assert record_verdict(ledger, missed, NIGHT + timedelta(days=1), "watchdog") is True
-
-    with ledger.read() as session:
-        rows = session.query(Check).order_by(Check.id).all()
-    assert [(r.code, r.subject, r.business_date, r.message, r.blocks, r.passed) for r in rows] == [
-        ("deadline.missed", "billing", day, "billing published: not done; the deadline passed 30 min ago", False, False)
-        for day in (NIGHT, NIGHT + timedelta(days=1))
-    ]
-    assert rows[0].evidence["reported_by"] == "billing_nightly/scheduled"
-
-
-def test_a_good_verdict_is_not_written_down(ledger: Ledger, catalog: Catalog) -> None:
-    pending = verdict_on(ledger, catalog, "usage", NIGHT, NEW_YORK)
-
-    assert record_verdict(ledger, pending, NIGHT, "anyone") is False
-    with ledger.read() as session:
-        assert session.query(Check).count() == 0
