@@ -37,7 +37,7 @@ def ledger(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Ledger]:
         with opened.write() as session:
             diary = Diary(session, catalog)
             night = Night(TONIGHT, SEEN_AT, absent=frozenset({"ccb_bseg"}), rejects={"ccb_ft": 250})
-            diary.write(*before(TONIGHT, 3), night)
+            diary.write(*before(TONIGHT, 1), night)
             session.add(alert("feed.late", "ccb_bseg", at(TONIGHT, "04:00"), "ccb_bseg is late", "ask the sender"))
         yield opened
 

@@ -6,12 +6,15 @@ here: files, rows and real stages.
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
+from functools import cache
 from pathlib import Path
 from random import Random
+from tempfile import TemporaryDirectory
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -78,11 +81,27 @@ def at(day: date, wall: str, zone: ZoneInfo = ZONE) -> datetime:
 def home(root: Path, **more: Any) -> Iterator[tuple[Settings, Ledger, Catalog]]:
     """Open a new home's ledger."""
     settings = Settings(home=root, **more)
+    place = settings.root / "ledger" / "ledger.db"
+    place.parent.mkdir(parents=True, exist_ok=True)
+    place.write_bytes(_empty())
     ledger = Ledger.open(settings.ledger_address)
     try:
         yield settings, ledger, load_catalog(systems=settings.systems)
     finally:
         ledger.close()
+
+
+@cache
+def _empty() -> bytes:
+    """Return a migrated ledger with nothing in it, made once: migrating takes longer than most tests."""
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "ledger.db"
+        ledger = Ledger.open(f"sqlite:///{path}")
+        ledger.close()
+        with sqlite3.connect(path) as con:
+            con.execute("pragma wal_checkpoint(truncate)")
+        con.close()
+        return path.read_bytes()
 
 
 class Diary:

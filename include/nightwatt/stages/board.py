@@ -14,11 +14,12 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
+from nightwatt.alerting.forecast import Forecasts, forecasts
 from nightwatt.alerting.plan import ExpectedFeed, NightPlan, Owed, night_plan
 from nightwatt.alerting.verdict import State, night_verdicts, verdict
 from nightwatt.calendar import day_bounds
 from nightwatt.ledger import alerts as alert_book
-from nightwatt.ledger import decisions, pages
+from nightwatt.ledger import decisions, durations, pages
 from nightwatt.ledger.models import Alert, AlertState, Publication, PublicationState, Receipt, Run, RunState, Sending
 from nightwatt.ledger.night import failed_checks, sendings_of_night, standing_publications
 from nightwatt.stages.board_feeds import FeedFacts, FeedLine, Tone, feed_line
@@ -70,8 +71,14 @@ class OwedLine:
     deadline: datetime
     done_at: datetime | None
     forecast_at: datetime | None
+    forecast_reason: str
     waits_for: tuple[str, ...]  # feeds
     hindrance: str  # what keeps it from being done, as far as is known
+
+    @property
+    def is_trouble(self) -> bool:
+        """Whether somebody should look."""
+        return self.tone <= Tone.WARN
 
     @property
     def is_forecast(self) -> bool:
@@ -214,13 +221,14 @@ def board(platform: Platform, business_date: date) -> Board:
     done = {(v.due.kind, v.due.subject): v.done_at for v in verdicts}
     with platform.ledger.read() as session:
         runs = pages.runs_of_night(session, business_date, start, end)
-        feeds = _feeds(session, plan, runs, now)
+        expected = Forecasts({}, {}) if now >= end else _forecasts(session, plan, now)
+        feeds = _feeds(session, plan, runs, expected, now)
         alerts = tuple(alert_line(a) for a in reversed(alert_book.standing(session)))
         sent = sendings_of_night(session, business_date)
         standing = _standing(session, platform, business_date)
         findings = failed_checks(session, business_date)
         breakers = pages.breakers(session)
-    known = _Known(feeds, sent, _failed(runs), alerts, done, now)
+    known = _Known(feeds, sent, _failed(runs), alerts, done, expected, now)
     owed = tuple(_owed(o, known) for o in plan.owed if o.kind != "report")
     lines = tuple(sorted(feeds, key=lambda f: (f.tone, f.times.deadline, f.feed)))
     is_over = now >= end
@@ -245,7 +253,14 @@ def board(platform: Platform, business_date: date) -> Board:
     )
 
 
-def _feeds(session: Session, plan: NightPlan, runs: Sequence[Run], now: datetime) -> list[FeedLine]:
+def _forecasts(session: Session, plan: NightPlan, now: datetime) -> Forecasts:
+    earlier = durations.history(session, plan.business_date, plan.zone)
+    return forecasts(plan, earlier, durations.progress(session, plan.business_date, plan.zone), now)
+
+
+def _feeds(
+    session: Session, plan: NightPlan, runs: Sequence[Run], expected: Forecasts, now: datetime
+) -> list[FeedLine]:
     got: dict[str, list[Receipt]] = {}
     for receipt in pages.receipts_of_night(session, plan.business_date):
         got.setdefault(receipt.feed, []).append(receipt)
@@ -255,8 +270,16 @@ def _feeds(session: Session, plan: NightPlan, runs: Sequence[Run], now: datetime
     loading = {r.subject for r in runs if r.stage == "load" and r.state == RunState.RUNNING}
 
     def facts(feed: ExpectedFeed) -> FeedFacts:
-        name = feed.feed
-        return FeedFacts(got.get(name, []), looks.get(name), decided.get(name), rejects.get(name, 0), name in loading)
+        name, forecast = feed.feed, expected.feeds.get(feed.feed)
+        return FeedFacts(
+            receipts=got.get(name, []),
+            look=looks.get(name),
+            decision=decided.get(name),
+            open_rejects=rejects.get(name, 0),
+            is_loading=name in loading,
+            forecast_at=forecast.at if forecast else None,
+            forecast_reason=forecast.reason if forecast else "",
+        )
 
     return [feed_line(feed, facts(feed), now, plan.zone) for feed in plan.feeds]
 
@@ -300,12 +323,20 @@ class _Known:
     failed: tuple[StageLine, ...]
     alerts: Sequence[AlertLine]
     done: Mapping[tuple[str, str], datetime | None]
+    expected: Forecasts
     now: datetime
 
 
 def _owed(owed: Owed, known: _Known) -> OwedLine:
     done_at = known.done.get((owed.kind, owed.subject))
-    judged = verdict(deadline=owed.deadline, now=known.now, done_at=done_at, late_at=owed.late_at)
+    forecast = known.expected.owed.get((owed.kind, owed.subject)) if done_at is None else None
+    judged = verdict(
+        deadline=owed.deadline,
+        now=known.now,
+        done_at=done_at,
+        forecast=forecast.at if forecast else None,
+        late_at=owed.late_at,
+    )
     tone, state = _OWED[judged.state]
     if judged.state in {State.PENDING, State.LATE} and done_at is None and _is_told_at_risk(owed, known):
         tone, state = _OWED[State.AT_RISK]
@@ -322,7 +353,8 @@ def _owed(owed: Owed, known: _Known) -> OwedLine:
         reason=judged.reason,
         deadline=owed.deadline,
         done_at=done_at,
-        forecast_at=None,
+        forecast_at=forecast.at if forecast else None,
+        forecast_reason=forecast.reason if forecast else "",
         waits_for=waits_for,
         hindrance=hindrance(owed, waits_for, known) if done_at is None else "",
     )
@@ -349,7 +381,10 @@ def hindrance(owed: Owed, waits_for: Sequence[str], known: _Known) -> str:
     if blocking:
         return f"{listed([f.feed for f in blocking])} {'is' if len(blocking) == 1 else 'are'} {blocking[0].state}"
     stopped = [s for s in known.failed if s.subject in {owed.domain, owed.subject}]
-    return f"{stopped[0].stage} {stopped[0].subject} failed" if stopped else ""
+    if stopped:
+        return f"{stopped[0].stage} {stopped[0].subject} failed"
+    forecast = known.expected.owed.get((owed.kind, owed.subject))
+    return forecast.reason.split(", then ")[0] if forecast else ""
 
 
 _SENT: Mapping[str, tuple[Tone, str]] = {
@@ -429,6 +464,8 @@ def _plain(value: Any) -> Any:
         return value.name.lower()
     if isinstance(value, datetime | date):
         return value.isoformat()
+    if isinstance(value, timedelta):
+        return value.total_seconds()
     if isinstance(value, dict):
         return {key: _plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple):

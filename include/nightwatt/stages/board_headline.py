@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     from nightwatt.stages.board import AlertLine, OwedLine
 
 
+SHORT = 80
+"""So many characters of an alert stand in the first line; of a longer one only what comes before its colon."""
+
+
 @dataclass(frozen=True)
 class Headline:
     """The verdict on the night."""
@@ -74,7 +78,10 @@ def _of_alerts(alerts: Sequence[AlertLine]) -> Headline:
     worst = min(alerts, key=lambda a: (a.tone, a.opened_at))
     others = len(alerts) - 1
     more = f"{counted(others, 'other alert')} {'is' if others == 1 else 'are'} open." if others else ""
-    return Headline(worst.tone, sentence(worst.message).removesuffix("."), more)
+    text, _, rest = worst.message.partition(": ")
+    if len(worst.message) <= SHORT or not rest:
+        return Headline(worst.tone, sentence(worst.message).removesuffix("."), more)
+    return Headline(worst.tone, sentence(text).removesuffix("."), f"{sentence(rest)} {more}".strip())
 
 
 def _of_feeds(trouble: Sequence[FeedLine], owed: Sequence[OwedLine], zone: ZoneInfo) -> Headline:

@@ -28,13 +28,15 @@ _CONFIG: Mapping[str, Any] = {
     },
 }  # fmt: skip
 _CLOCK = "(floor(datum.value) < 10 && datum.value >= 0 ? '0' : '') + floor(datum.value) + ':00'"
-_FEW = {"tickCount": 4, "format": ",~s"}
+_FEW = {"tickCount": 4, "format": "~s"}
 _SHAPES = {"good": "circle"}
-_SPACE = {"wide": 860, "half": 400}
+_SPACE = {"wide": 860, "medium": 560, "half": 400}
 _LABELLED = re.compile(r'<path aria-label="([^"]*)"([^>]*)/>')
 
 
-def bars(points: Sequence[Point], title: str, *, tone: str = "busy", usual: float | None = None) -> Markup:
+def bars(
+    points: Sequence[Point], title: str, *, tone: str = "busy", usual: float | None = None, size: str = "half"
+) -> Markup:
     """Draw a figure a night as bars.
 
     Args:
@@ -42,6 +44,7 @@ def bars(points: Sequence[Point], title: str, *, tone: str = "busy", usual: floa
         title: what the chart shows, for a screen reader.
         tone: colour.
         usual: a line across, where there is a usual value.
+        size: wide, medium or half.
     """
     layers: list[Any] = [
         {
@@ -52,7 +55,7 @@ def bars(points: Sequence[Point], title: str, *, tone: str = "busy", usual: floa
                     "field": "value",
                     "type": "quantitative",
                     "title": None,
-                    "axis": {"tickCount": 4, "format": ",~s"},
+                    "axis": {"tickCount": 4, "format": "~s"},
                 },
                 "color": {"value": f"var(--{tone})"},
                 "description": {"field": "said"},
@@ -61,7 +64,7 @@ def bars(points: Sequence[Point], title: str, *, tone: str = "busy", usual: floa
     ]
     if usual is not None:
         layers.append(_across(usual, "", "muted"))
-    return _draw(layers, points, title, "half")
+    return _draw(layers, points, title, size)
 
 
 def clocks(points: Sequence[Point], title: str, lines: Mapping[str, tuple[float, str]], size: str = "wide") -> Markup:
@@ -71,7 +74,7 @@ def clocks(points: Sequence[Point], title: str, lines: Mapping[str, tuple[float,
         points: `night`, `value` (hours since local midnight), `tone`, `said`.
         title: what the chart shows, for a screen reader.
         lines: name to (hours since local midnight, colour).
-        size: wide or half.
+        size: wide, medium or half.
     """
     dots = {
         "mark": {"type": "point", "filled": True, "size": 55, "opacity": 1},

@@ -73,10 +73,11 @@ def delivery_charts(nights: Sequence[tuple[date, int, float | None]], due: float
     ]
     sent = [{"night": _brief(d), "value": n, "said": f"{_brief(d)}: {counted(n, 'row')}"} for d, n, _ in nights]
     usual = median([n for _, n, _ in nights if n])
-    return {
-        "times": charts.clocks(times, "Time of delivery by night", {"due": (due, "bad")}, "half"),
-        "rows": charts.bars(sent, "Rows sent by night", usual=usual),
-    }
+    drawn: Drawn = {}
+    for end, size in (("", "medium"), ("_narrow", "half")):
+        drawn["times" + end] = charts.clocks(times, "Time of delivery by night", {"due": (due, "bad")}, size)
+        drawn["rows" + end] = charts.bars(sent, "Rows sent by night", usual=usual, size=size)
+    return drawn
 
 
 def domain_charts(publications: Sequence[PublicationLine], zone: ZoneInfo, due: float) -> Drawn:
