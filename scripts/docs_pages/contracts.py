@@ -74,7 +74,6 @@ WORDS = {
     "CodeMap.map": "from the source's code to ours",
     "QualityMap.constant": "the same class for every row",
     "QualityMap.map": "from the source's code to actual, substituted, estimated or missing",
-    "Completeness.median_nights": "how many earlier nights the median is of",
     "Deadlines.expected_by": "when the files usually are there; shown by `nightwatt feeds list`",
     "Deadlines.late_at": "from when on they count as late",
     "Deadlines.deadline": "until when the night waits for them",

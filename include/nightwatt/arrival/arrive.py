@@ -330,10 +330,15 @@ class _Visit:
             arrived_at=self.ledger.clock(),
             state=ReceiptState.HELD if fault else ReceiptState.LANDED,
             control_rows=whole.control_rows,
+            control_totals=_as_text(whole),
             message=str(TerminalError(fault.code, f"{candidate.name}: {fault.message}", fault.remedy))
             if fault
             else None,
         )
+
+
+def _as_text(whole: Whole) -> dict[str, str] | None:
+    return {name: f"{total:f}" for name, total in sorted(whole.control_totals.items())} or None
 
 
 def _may_be_empty(feed: Feed) -> bool:
@@ -354,7 +359,7 @@ def _release(receipt: Receipt, examined: Examination, whole: Whole) -> Receipt:
     assert examined.found is not None  # noqa: S101  (the caller looked)
     receipt.unpacked_bytes, receipt.line_count = examined.found.unpacked_bytes, examined.found.line_count
     receipt.needs_cleaning = _needs_cleaning(examined)
-    receipt.control_rows = whole.control_rows
+    receipt.control_rows, receipt.control_totals = whole.control_rows, _as_text(whole)
     receipt.state, receipt.message = ReceiptState.LANDED, None
     return receipt
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from decimal import Decimal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -28,6 +29,7 @@ class Listed(BaseModel):
     size: int = Field(alias="bytes", ge=0)
     rows: int | None = Field(None, ge=0)
     sha256: str | None = Field(None, pattern=r"^[0-9a-fA-F]{64}$")
+    totals: dict[str, Decimal] = Field(default_factory=dict)
 
 
 class _Document(BaseModel):

@@ -6,8 +6,10 @@ Belongs here: the four rules. Does not belong here: remembering looks (`memory.p
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import date
+from decimal import Decimal, InvalidOperation
 
 from nightwatt.arrival.inspect import Examination, is_recoded
 from nightwatt.arrival.manifests import Listed, Manifests
@@ -24,6 +26,7 @@ class Whole:
 
     control_rows: int | None = None
     promise: Listed | None = None
+    control_totals: Mapping[str, Decimal] = field(default_factory=dict)  # sums of columns, by name
 
 
 @dataclass(frozen=True)
@@ -88,7 +91,7 @@ def _by_manifest(entry: Entry, rule: Manifest, around: Surroundings) -> Whole | 
         return NotYet(f"the manifest {manifest} does not list it")
     if listed.size != entry.size:
         return NotYet(f"it has {entry.size:,} bytes, the manifest {manifest} says {listed.size:,}")
-    return Whole(listed.rows, listed)
+    return Whole(listed.rows, listed, listed.totals)
 
 
 def confirm(whole: Whole, examined: Examination, feed: Feed) -> Whole | NotYet:
@@ -128,16 +131,40 @@ def _by_trailer(rule: Trailer, examined: Examination, feed: Feed) -> Whole | Not
     line = (found.last_line or b"").decode(encoding, "replace")
     if not line.startswith(rule.prefix):
         return NotYet(f"its last line is not the trailer (`{rule.prefix}...`)")
-    count = _count(line, rule, feed.format.delimiter)
+    count = _count(line, rule, feed)
     if count is None:
         return NotYet(f"its trailer has no row count at place {rule.count_position}")
     rows = found.line_count - feed.format.header - 1
     if not found.ends_with_newline and feed.format.compression == "plain" and count != rows:
         return NotYet("its trailer has no line end and another count than the file has rows: it may be cut off")
-    return Whole(count)
+    return _with_totals(count, line, rule, feed)
 
 
-def _count(line: str, rule: Trailer, delimiter: str) -> int | None:
-    fields = line[len(rule.prefix) :].split(delimiter)
-    text = fields[rule.count_position - 1].strip().strip('"') if len(fields) >= rule.count_position else ""
+def _with_totals(count: int, line: str, rule: Trailer, feed: Feed) -> Whole | NotYet:
+    totals: dict[str, Decimal] = {}
+    for name, place in rule.totals.items():
+        total = _total(_field(line, rule, place, feed), feed)
+        if total is None:
+            return NotYet(f"its trailer has no total of {name} at place {place}")
+        totals[name] = total
+    return Whole(count, control_totals=totals)
+
+
+def _count(line: str, rule: Trailer, feed: Feed) -> int | None:
+    text = _field(line, rule, rule.count_position, feed)
     return int(text) if text.isascii() and text.isdigit() else None
+
+
+def _field(line: str, rule: Trailer, place: int, feed: Feed) -> str:
+    fields = line[len(rule.prefix) :].split(feed.format.delimiter)
+    return fields[place - 1].strip().strip('"') if len(fields) >= place else ""
+
+
+def _total(text: str, feed: Feed) -> Decimal | None:
+    thousands = feed.format.thousands_sign
+    plain = text.replace(thousands, "") if thousands else text
+    try:
+        total = Decimal(plain.replace(feed.format.decimal_sign, "."))
+    except InvalidOperation:
+        return None
+    return total if total.is_finite() else None

@@ -5,8 +5,16 @@ here: looking facts up (the caller does), recording results (`nightwatt.ledger.c
 room makes of its own work (a publication's).
 """
 
-from nightwatt.checks.completeness import CountedFile, check_completeness, is_complete
+from nightwatt.checks.completeness import COMPLETENESS_CODES, CountedFile, check_completeness, is_complete
 from nightwatt.checks.sendings import Owed, check_sendings
 from nightwatt.ledger.checks import CheckResult
 
-__all__ = ["CheckResult", "CountedFile", "Owed", "check_completeness", "check_sendings", "is_complete"]
+__all__ = [
+    "COMPLETENESS_CODES",
+    "CheckResult",
+    "CountedFile",
+    "Owed",
+    "check_completeness",
+    "check_sendings",
+    "is_complete",
+]

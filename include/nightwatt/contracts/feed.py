@@ -94,13 +94,16 @@ class Trailer(_Strict):
     rule: Literal["trailer"]
     prefix: str = Field(description="how the trailer line starts, e.g. `TRAILER,`")
     count_position: int = Field(1, ge=1, description="which field after the prefix holds the data row count, from 1")
+    totals: dict[str, Annotated[int, Field(ge=1)]] = Field(
+        default_factory=dict, description="columns whose sum the trailer holds, by name, and in which field"
+    )
 
 
 class Manifest(_Strict):
     """Whole once a JSON manifest of the night lists it with its size, rows and SHA-256.
 
-    The manifest is `{"business_date": "...", "files": [{"name", "rows", "bytes", "sha256"}]}`; `rows`
-    (without header) and `sha256` are optional and are control totals when given.
+    The manifest is `{"business_date": "...", "files": [{"name", "rows", "bytes", "sha256", "totals"}]}`; `rows`
+    (without header), `sha256` and `totals` (sums of columns, by name) are optional and are control totals when given.
     """
 
     rule: Literal["manifest"]
@@ -298,7 +301,28 @@ class Completeness(_Strict):
     min_pct_of_median: float | None = Field(
         None, gt=0, le=100, description="least share, in percent, of the trailing median of loaded nights"
     )
-    median_nights: int = Field(28, ge=1)
+    max_pct_of_median: float | None = Field(
+        None, gt=100, description="greatest share of it, likewise: above, a night may have come twice"
+    )
+    min_meters_pct_of_median: float | None = Field(
+        None, gt=0, le=100, description="least share of the usual service points that must have reads"
+    )
+    min_total_pct_of_median: float | None = Field(
+        None, gt=0, le=100, description="least share of each usual total: quantities by channel, or decimal columns"
+    )
+    max_total_pct_of_median: float | None = Field(None, gt=100, description="greatest share of each usual total")
+    max_missing_meters_pct: float | None = Field(
+        None,
+        ge=0,
+        lt=100,
+        description="share of the service points that usually report that may have no read of the night's day; "
+        "counted when usage is published",
+    )
+    median_nights: int = Field(
+        28,
+        ge=1,
+        description="how many earlier nights the median is of; of those, the same weekday's where there are three",
+    )
 
 
 class Deadlines(_Strict):

@@ -403,14 +403,28 @@ def _renumbered(rejects: list[Reject], source: Input) -> list[Reject]:
 
 
 def _totals(con: duckdb.DuckDBPyConnection, job: _Job) -> dict[str, Any]:
-    """Control totals of what was written: reads and quantity by channel and unit (text, exact)."""
+    """Control totals of what was written, as exact text: of reads by channel and unit, of tables by decimal column."""
     if job.is_table:
-        return {}
+        return _column_totals(con, job)
     found = con.execute(
-        f"SELECT channel, unit, count(*), CAST(coalesce(sum(value), 0) AS VARCHAR) "
-        f"FROM read_parquet({text(job.part)}) GROUP BY ALL ORDER BY ALL"
+        # Twice grouped: counting distinct ids at once takes longer.
+        "SELECT channel, unit, sum(reads)::BIGINT, count(*), CAST(coalesce(sum(quantity), 0) AS VARCHAR) FROM "
+        "(SELECT channel, unit, service_point_id, count(*) AS reads, sum(value) AS quantity "
+        f"FROM read_parquet({text(job.part)}) GROUP BY ALL) GROUP BY ALL ORDER BY ALL"
     ).fetchall()
-    return {f"{channel} {unit}": {"reads": n, "quantity": quantity} for channel, unit, n, quantity in found}
+    return {
+        f"{channel} {unit}": {"reads": n, "service_points": points, "quantity": quantity}
+        for channel, unit, n, points, quantity in found
+    }
+
+
+def _column_totals(con: duckdb.DuckDBPyConnection, job: _Job) -> dict[str, Any]:
+    columns = [(c.name, c.field) for c in job.feed.columns if c.field and c.type == "decimal"]
+    if not columns:
+        return {}
+    sums = ", ".join(f"CAST(coalesce(sum({ident(field)}), 0) AS VARCHAR)" for _, field in columns)
+    found = con.execute(f"SELECT {sums} FROM read_parquet({text(job.part)})").fetchone()
+    return {name: {"quantity": total} for (name, _), total in zip(columns, found or (), strict=True)}
 
 
 def _verdict(receipt: Receipt, feed: Feed, parsed: _Parsed, kind: str) -> str | None:

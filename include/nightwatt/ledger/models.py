@@ -201,6 +201,7 @@ class Receipt(Base):
     arrived_at: Mapped[datetime] = mapped_column(UtcDateTime)
     state: Mapped[str] = mapped_column(String(20))
     control_rows: Mapped[int | None] = mapped_column(Big)  # rows the sender says it sent
+    control_totals: Mapped[dict[str, Any] | None] = mapped_column(JSON)  # sums of columns it says, by name, as text
     supersedes_id: Mapped[int | None] = mapped_column(ForeignKey("receipts.id"))
     superseded_by_id: Mapped[int | None] = mapped_column(ForeignKey("receipts.id"))
     rows_in: Mapped[int | None] = mapped_column(Big)  # data rows found in the file

@@ -1,38 +1,21 @@
 """Questions and entries about receipts: one row for each content that arrived.
 
-Belongs here: finding receipts, entering one, supersession, and what completeness asks of past nights.
-Does not belong here: judging files (arrival) or rows (intake, checks).
+Belongs here: finding receipts, entering one, supersession. Does not belong here: judging files (arrival) or rows
+(intake, checks), and what completeness asks of past nights (`night_facts.py`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
 from datetime import date
-from statistics import median
 
-from sqlalchemy import func, select, update
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from nightwatt.errors import TerminalError
 from nightwatt.ledger.models import Receipt, ReceiptState
 
 _NAMES_AT_ONCE = 500  # SQLite takes a bounded number of parameters
-
-
-@dataclass(frozen=True)
-class NightFacts:
-    """What completeness is judged by: a night's counts and those of the nights before it."""
-
-    feed: str
-    business_date: date
-    files: int  # current receipts, whatever their state
-    files_loaded: int
-    files_held: int
-    rows_in: int  # data rows of the loaded files
-    rows_kept: int
-    median_rows: float | None  # of the loaded nights before, at most as many as asked for
-    nights: int  # how many of them there were
 
 
 def get(session: Session, receipt_id: int) -> Receipt:
@@ -150,46 +133,6 @@ def set_complete(session: Session, feed: str, business_date: date, is_complete: 
     """Note the completeness rule's verdict on the current loaded receipts of a night."""
     current = [r.id for r in by_feed_and_date(session, feed, business_date) if r.state == ReceiptState.LOADED]
     _set(session, current, is_complete=is_complete)
-
-
-def night_facts(session: Session, feed: str, business_date: date, median_nights: int) -> NightFacts:
-    """Return what the completeness of a night is judged by.
-
-    The median is of the loaded nights before this one, the newest `median_nights` of them; a night that
-    was itself found incomplete does not count, or a bad week would become the new normal.
-    """
-    current = by_feed_and_date(session, feed, business_date)
-    loaded = [r for r in current if r.state == ReceiptState.LOADED]
-    before = rows_before(session, feed, business_date, median_nights)
-    return NightFacts(
-        feed=feed,
-        business_date=business_date,
-        files=len(current),
-        files_loaded=len(loaded),
-        files_held=sum(r.state == ReceiptState.HELD for r in current),
-        rows_in=sum(r.rows_in or 0 for r in loaded),
-        rows_kept=sum(r.rows_kept or 0 for r in loaded),
-        median_rows=float(median(before)) if before else None,
-        nights=len(before),
-    )
-
-
-def rows_before(session: Session, feed: str, business_date: date, nights: int) -> Sequence[int]:
-    """Return the data rows of the newest loaded nights before one, newest first."""
-    rows = session.execute(
-        select(func.sum(Receipt.rows_in))
-        .where(
-            Receipt.feed == feed,
-            Receipt.business_date < business_date,
-            Receipt.state == ReceiptState.LOADED,
-            Receipt.superseded_by_id.is_(None),
-            Receipt.is_complete.is_not(False),
-        )
-        .group_by(Receipt.business_date)
-        .order_by(Receipt.business_date.desc())
-        .limit(nights)
-    )
-    return [int(total or 0) for (total,) in rows]
 
 
 def _set(session: Session, ids: Sequence[int], **values: object) -> None:

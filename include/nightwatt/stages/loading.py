@@ -12,8 +12,11 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass
 from datetime import date
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
+
+from sqlalchemy.orm import Session
 
 from nightwatt import locks, log
 from nightwatt.arrival import landing_path
@@ -22,7 +25,7 @@ from nightwatt.contracts.feed import Feed
 from nightwatt.contracts.formats import IdocFormat
 from nightwatt.errors import TerminalError
 from nightwatt.intake import LoadResult, intake, replay
-from nightwatt.ledger import checks, loads, receipts
+from nightwatt.ledger import checks, loads, night_facts, receipts
 from nightwatt.ledger.book import last_sequence
 from nightwatt.ledger.models import NightChoice, Receipt, ReceiptState
 from nightwatt.reads import StoreVersion
@@ -181,14 +184,10 @@ def _judge_night(platform: Platform, feed: Feed, business_date: date) -> None:
     decided = standing_decision(platform, feed.feed, business_date)
     choice = decided.choice if decided else None
     with platform.ledger.write() as session:
-        facts = receipts.night_facts(session, feed.feed, business_date, feed.completeness.median_nights)
+        facts = night_facts.night_facts(session, feed.feed, business_date, feed.completeness.median_nights)
         if not facts.files and (choice is NightChoice.SKIP or not is_expected):
             return  # nothing was due and nothing came
-        counted = [
-            CountedFile(r.id, r.rows_in or 0, r.control_rows)
-            for r in receipts.by_feed_and_date(session, feed.feed, business_date)
-            if r.state == ReceiptState.LOADED and r.control_rows is not None
-        ]
+        counted = _counted(session, feed, business_date)
         results = check_completeness(feed, facts, counted)
         known = {(c.code, c.subject): (c.passed, c.message) for c in checks.of_night(session, business_date)}
         news = [r for r in results if known.get((r.code, r.subject)) != (r.passed, r.message)]
@@ -196,6 +195,27 @@ def _judge_night(platform: Platform, feed: Feed, business_date: date) -> None:
         receipts.set_complete(
             session, feed.feed, business_date, is_complete(results) and choice is not NightChoice.ACCEPT
         )
+
+
+def _counted(session: Session, feed: Feed, business_date: date) -> list[CountedFile]:
+    """Return the loaded files of a night whose senders say what they hold."""
+    said = [
+        r
+        for r in receipts.by_feed_and_date(session, feed.feed, business_date)
+        if r.state == ReceiptState.LOADED and (r.control_rows is not None or r.control_totals)
+    ]
+    summed = night_facts.totals_by_receipt(session, [r.id for r in said if r.control_totals])
+    return [
+        CountedFile(
+            receipt_id=r.id,
+            rows_in=r.rows_in or 0,
+            control_rows=r.control_rows,
+            rows_rejected=r.rows_rejected or 0,
+            control_totals={name: Decimal(total) for name, total in (r.control_totals or {}).items()},
+            totals=night_facts.added_up(summed.get(r.id, [])),
+        )
+        for r in said
+    ]
 
 
 def merge_reads(platform: Platform) -> MergeSummary:

@@ -156,6 +156,47 @@ def test_a_trailer_without_a_count_is_none(home: Home, trailer: bytes) -> None:
     assert why(trailed(home, ROWS + trailer)) == "its trailer has no row count at place 2"
 
 
+SUMS = make_feed(
+    {"rule": "trailer", "prefix": "TRAILER,", "totals": {"READ": 2}},
+    columns=[{"name": "SP_ID", "field": "sp_id"}, {"name": "READ", "field": "read", "type": "decimal"}],
+)
+
+
+def test_a_trailer_may_hold_sums_of_columns(home: Home) -> None:
+    home.drop(NAME, gzip.compress(ROWS + b"TRAILER,10,45.00\n"))
+    (received,) = home.arrive(SUMS).new
+    assert (received.control_rows, received.control_totals) == (10, {"READ": "45.00"})
+
+
+@pytest.mark.parametrize("trailer", [b"TRAILER,10\n", b"TRAILER,10,\n", b"TRAILER,10,much\n", b"TRAILER,10,NaN\n"])
+def test_a_trailer_without_its_sum_is_none(home: Home, trailer: bytes) -> None:
+    home.drop(NAME, gzip.compress(ROWS + trailer))
+    assert why(home.arrive(SUMS)) == "its trailer has no total of READ at place 2"
+
+
+def test_a_sum_is_written_as_the_files_numbers_are(home: Home) -> None:
+    european = SUMS.model_copy(
+        update={"format": SUMS.format.model_copy(update={"delimiter": ";", "decimal_sign": ",", "thousands_sign": "."})}
+    )
+    rule = european.arrival.wholeness.model_copy(update={"prefix": "TRAILER;"})
+    european = european.model_copy(update={"arrival": european.arrival.model_copy(update={"wholeness": rule})})
+    home.drop(NAME, gzip.compress(ROWS + b"TRAILER;10;1.045,5\n"))
+    (received,) = home.arrive(european).new
+    assert received.control_totals == {"READ": "1045.5"}
+
+
+def test_a_manifest_may_hold_sums_of_columns(home: Home) -> None:
+    home.manifest(home.drop(NAME, PACKED), rows=10, totals={"READ": "45.10", "OTHER": 3})
+    (received,) = home.arrive(MANIFEST).new
+    assert received.control_totals == {"OTHER": "3", "READ": "45.10"}
+
+
+def test_without_sums_there_is_nothing_to_compare(home: Home) -> None:
+    home.manifest(home.drop(NAME, PACKED), rows=10)
+    (received,) = home.arrive(MANIFEST).new
+    assert received.control_totals is None
+
+
 def test_a_file_cut_off_before_its_trailer_waits_and_a_damaged_one_is_held(home: Home) -> None:
     whole = gzip.compress(ROWS + b"TRAILER,20260309,10\n")
     home.drop(NAME, whole[:-5])

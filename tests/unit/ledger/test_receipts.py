@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -10,8 +11,8 @@ from sqlalchemy.exc import IntegrityError
 
 from nightwatt.errors import TerminalError
 from nightwatt.ledger import Ledger, receipts
-from nightwatt.ledger.models import Receipt, ReceiptState
-from nightwatt.ledger.receipts import NightFacts
+from nightwatt.ledger.models import Load, LoadState, Receipt, ReceiptState
+from nightwatt.ledger.night_facts import NightFacts, night_facts
 
 NOW = datetime(2026, 3, 9, 8, 30, tzinfo=UTC)
 NIGHT = date(2026, 3, 9)
@@ -135,7 +136,7 @@ def test_a_night_is_measured_by_the_median_of_the_complete_nights_before(ledger:
     loaded(ledger, "1", 4, 9999)  # one night too far
     loaded(ledger, "2", -1, 5)
     with ledger.read() as session:
-        facts = receipts.night_facts(session, "reads", NIGHT, 2)
+        facts = night_facts(session, "reads", NIGHT, 2)
     assert facts == NightFacts(
         feed="reads",
         business_date=NIGHT,
@@ -149,9 +150,55 @@ def test_a_night_is_measured_by_the_median_of_the_complete_nights_before(ledger:
     )
 
 
+def test_a_night_is_held_against_its_own_weekday_where_there_are_three(ledger: Ledger) -> None:
+    for days_ago in range(1, 22):
+        loaded(ledger, f"n{days_ago}", days_ago, 1000 if days_ago % 7 else 10 * days_ago)  # 70, 140, 210 on Mondays
+    with ledger.read() as session:
+        of_three, of_two = (night_facts(session, "reads", NIGHT, nights) for nights in (21, 20))
+    assert (of_three.median_rows, of_three.nights, of_three.of) == (140.0, 3, "Mondays")
+    assert (of_two.median_rows, of_two.nights, of_two.of) == (1000.0, 20, "nights")
+
+
+def summed(ledger: Ledger, receipt_id: int, sequence: int, **totals: tuple[str, int | None]) -> None:
+    """A finished load whose channels add up to a quantity, of so many service points."""
+    with ledger.write() as session:
+        session.add(
+            Load(
+                sequence=sequence, receipt_id=receipt_id, kind="intake", state=LoadState.DONE, lake_path="x",
+                started_at=NOW, totals={
+                    name: {"quantity": quantity} | ({} if points is None else {"service_points": points})
+                    for name, (quantity, points) in totals.items()
+                },
+            )
+        )  # fmt: skip
+
+
+def test_a_night_is_measured_by_its_service_points_and_sums_too(ledger: Ledger) -> None:
+    first = loaded(ledger, "a", 0, 100, file_name="p1.csv")
+    second = loaded(ledger, "b", 0, 100, file_name="p2.csv")
+    summed(ledger, first, 1, delivered=("10.5", 40), received=("1", 3))
+    summed(ledger, first, 2, delivered=("0.25", 1))  # a replay of a reject
+    summed(ledger, second, 3, delivered=("5", 20))
+    for days_ago, quantity, points in ((1, "10", 50), (2, "12", 60), (3, "20", 70)):
+        summed(ledger, loaded(ledger, f"n{days_ago}", days_ago, 100), 10 + days_ago, delivered=(quantity, points))
+    with ledger.read() as session:
+        facts = night_facts(session, "reads", NIGHT, 28)
+    assert (facts.meters, facts.median_meters) == (60, 60.0)
+    assert facts.totals == {"delivered": Decimal("15.75"), "received": Decimal(1)}
+    assert facts.median_totals == {"delivered": Decimal(12)}
+
+
+def test_files_loaded_before_service_points_were_counted_say_nothing_about_them(ledger: Ledger) -> None:
+    summed(ledger, loaded(ledger, "a", 0, 100), 1, delivered=("10", None))
+    summed(ledger, loaded(ledger, "b", 1, 100), 2, delivered=("10", 50))
+    with ledger.read() as session:
+        facts = night_facts(session, "reads", NIGHT, 28)
+    assert (facts.meters, facts.median_meters) == (None, 50.0)
+
+
 def test_a_first_night_has_no_median(ledger: Ledger) -> None:
     with ledger.read() as session:
-        facts = receipts.night_facts(session, "reads", NIGHT, 28)
+        facts = night_facts(session, "reads", NIGHT, 28)
     assert (facts.files, facts.rows_in, facts.median_rows, facts.nights) == (0, 0, None, 0)
 
 
@@ -159,7 +206,7 @@ def test_a_superseded_file_does_not_count_twice(ledger: Ledger) -> None:
     loaded(ledger, "a", 0, 100)
     loaded(ledger, "b", 0, 90)
     with ledger.read() as session:
-        assert receipts.night_facts(session, "reads", NIGHT, 28).rows_in == 90
+        assert night_facts(session, "reads", NIGHT, 28).rows_in == 90
 
 
 def test_the_verdict_on_completeness_is_noted_on_the_loaded_files(ledger: Ledger) -> None:

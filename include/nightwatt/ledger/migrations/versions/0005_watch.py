@@ -1,4 +1,6 @@
-"""The watch of the night: alerts and their messages, decisions, looks, signs of life, breakers, extractions."""
+"""The watch of the night: alerts and their messages, decisions, looks, signs of life, breakers, extractions; and the
+sums that senders announce.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +14,9 @@ down_revision = "0004"
 
 
 def upgrade() -> None:
+    with op.batch_alter_table("receipts", schema=None) as batch_op:
+        batch_op.add_column(sa.Column("control_totals", sa.JSON(), nullable=True))
+
     op.create_table(
         "alerts",
         sa.Column("id", sa.Integer(), nullable=False),
@@ -173,3 +178,5 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_alerts_business_date"))
 
     op.drop_table("alerts")
+    with op.batch_alter_table("receipts", schema=None) as batch_op:
+        batch_op.drop_column("control_totals")
