@@ -125,41 +125,48 @@ def _against_medians(feed: Feed, night: NightFacts) -> Iterator[CheckResult]:
     rule = feed.completeness
     if night.median_rows is not None:
         rows = _Compared("rows", Decimal(night.rows_in), Decimal(str(night.median_rows)))
-        yield from _at_least("feed.rows_below_median", feed, night, [rows], rule.min_pct_of_median)
-        yield from _at_most("feed.rows_above_median", feed, night, [rows], rule.max_pct_of_median)
+        yield from _at_least(feed, night, [rows], rule.min_pct_of_median, code="feed.rows_below_median")
+        yield from _at_most(feed, night, [rows], rule.max_pct_of_median, code="feed.rows_above_median")
     if night.median_meters is not None:
         meters = _Compared("service points", Decimal(night.meters or 0), Decimal(str(night.median_meters)))
-        yield from _at_least("feed.meters_below_median", feed, night, [meters], rule.min_meters_pct_of_median)
+        yield from _at_least(feed, night, [meters], rule.min_meters_pct_of_median, code="feed.meters_below_median")
     totals = [_Compared(n, night.totals.get(n, Decimal(0)), usual) for n, usual in sorted(night.median_totals.items())]
     if totals:
-        yield from _at_least("feed.total_below_median", feed, night, totals, rule.min_total_pct_of_median)
-        yield from _at_most("feed.total_above_median", feed, night, totals, rule.max_total_pct_of_median)
+        yield from _at_least(feed, night, totals, rule.min_total_pct_of_median, code="feed.total_below_median")
+        yield from _at_most(feed, night, totals, rule.max_total_pct_of_median, code="feed.total_above_median")
 
 
 def _at_least(
-    code: str, feed: Feed, night: NightFacts, compared: Sequence[_Compared], least: float | None
+    feed: Feed, night: NightFacts, compared: Sequence[_Compared], least: float | None, *, code: str
 ) -> Iterator[CheckResult]:
     """Judge by what is lowest of several."""
     if least is not None:
         lowest = min(compared, key=lambda c: c.pct)
         passed = lowest.pct >= Decimal(str(least))
         told = lowest.told(feed, night, f"at least {least:g} %")
-        yield _result(code, feed, night, lowest, passed=passed, message=told, limit={"min_pct": least})
+        yield _result(feed, night, lowest, code=code, passed=passed, message=told, limit={"min_pct": least})
 
 
 def _at_most(
-    code: str, feed: Feed, night: NightFacts, compared: Sequence[_Compared], most: float | None
+    feed: Feed, night: NightFacts, compared: Sequence[_Compared], most: float | None, *, code: str
 ) -> Iterator[CheckResult]:
     """Judge by what is highest of several."""
     if most is not None:
         highest = max(compared, key=lambda c: c.pct)
         passed = highest.pct <= Decimal(str(most))
         told = highest.told(feed, night, f"at most {most:g} %")
-        yield _result(code, feed, night, highest, passed=passed, message=told, limit={"max_pct": most})
+        yield _result(feed, night, highest, code=code, passed=passed, message=told, limit={"max_pct": most})
 
 
 def _result(
-    code: str, feed: Feed, night: NightFacts, of: _Compared, *, passed: bool, message: str, limit: Mapping[str, float]
+    feed: Feed,
+    night: NightFacts,
+    of: _Compared,
+    *,
+    code: str,
+    passed: bool,
+    message: str,
+    limit: Mapping[str, float],
 ) -> CheckResult:
     name = {"rows": "rows", "service points": "meters"}.get(of.what, "total")
     evidence = of.evidence(night, name) | dict(limit) | ({"of_total": of.what} if name == "total" else {})
