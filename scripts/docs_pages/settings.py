@@ -14,6 +14,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from docs_pages.text import code, page, table, words
+from nightwatt.connections.http import HttpSettings
 from nightwatt.connections.sftp import SftpSettings
 from nightwatt.connections.sql import SqlSettings
 from nightwatt.settings import PROJECT_ROOT, Settings
@@ -78,12 +79,18 @@ The address has no password in it; that stands in a file, or in a variable of it
 who may select from the tables of the contracts and nothing else.
 """
 
+_SERVICES = """
+The contract of a feed whose rows are pulled from an HTTP service names a connection as well. We log in as an OAuth client
+(client credentials); certificates are always checked, and no redirect is followed.
+"""
+
 
 def settings_page() -> str:
     """Return the page."""
     parts = [_INTRODUCTION, _table(Settings, "NIGHTWATT_"), "## SFTP connections", _CONNECTIONS]
     parts.append(_table(SftpSettings, CONNECTION))
     parts += ["## Database connections", _DATABASES, _table(SqlSettings, "NIGHTWATT_SQL_<NAME>_")]
+    parts += ["## HTTP connections", _SERVICES, _table(HttpSettings, "NIGHTWATT_HTTP_<NAME>_")]
     for heading, variables in ELSEWHERE.items():
         rows = [(code(name), code(default), meaning) for name, (default, meaning) in variables.items()]
         parts += [f"## {heading[0].upper()}{heading[1:]}", table(["variable", "default", "meaning"], rows)]

@@ -9,10 +9,12 @@ from __future__ import annotations
 import json
 import re
 import socket
+import ssl
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from types import TracebackType
 from typing import Any, ClassVar, Self
 
@@ -89,6 +91,8 @@ class LocalServer:
 
     keep_bytes: int = 200_000_000
     """Bodies longer than this are dropped unread."""
+    certificate: tuple[Path, Path] | None = None
+    """Certificate and key to speak TLS with."""
     served: list[str] = field(default_factory=list, init=False)
     """`METHOD path -> status` of every request, in order."""
 
@@ -98,6 +102,10 @@ class LocalServer:
     def __post_init__(self) -> None:
         self._lock = threading.Lock()
         self._http = _Http((HOST, 0), _handler(self))
+        if self.certificate:
+            tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            tls.load_cert_chain(*self.certificate)
+            self._http.socket = tls.wrap_socket(self._http.socket, server_side=True)
         self._thread = threading.Thread(target=self._http.serve_forever, args=(0.02,), name="local-http", daemon=True)
 
     @property
@@ -108,7 +116,7 @@ class LocalServer:
     @property
     def url(self) -> str:
         """Address without a path."""
-        return f"http://{HOST}:{self.port}"
+        return f"http{'s' if self.certificate else ''}://{HOST}:{self.port}"
 
     def __enter__(self) -> Self:
         self._thread.start()

@@ -12,7 +12,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
-from nightwatt.arrival.transport import SourceAway, SourceLeftAlone, SourceRefused
+from nightwatt.arrival.extract import Pull, RowSource
+from nightwatt.arrival.transport import PlaceRefused, SourceAway, SourceLeftAlone, SourceRefused
 from nightwatt.ledger import Ledger, breakers
 from nightwatt.ledger.models import BreakerState
 from nightwatt.log import get
@@ -36,6 +37,25 @@ class Visit:
             self.is_try = False
 
 
+@dataclass(frozen=True)
+class Watched:
+    """Rows of a source that is being visited: once a reading is open, the source has answered."""
+
+    rows: RowSource
+    going: Visit
+
+    def since(self, mark: str | None) -> str | None:
+        """Return where a pull begins."""
+        return self.rows.since(mark)
+
+    @contextmanager
+    def read(self, since: str | None) -> Iterator[Pull]:
+        """Open one reading."""
+        with self.rows.read(since) as pull:
+            self.going.answered()
+            yield pull
+
+
 @contextmanager
 def visit(ledger: Ledger, source: str, zone: ZoneInfo) -> Iterator[Visit]:
     """Visit a source for the length of a block, unless it is to be left alone.
@@ -57,6 +77,9 @@ def visit(ledger: Ledger, source: str, zone: ZoneInfo) -> Iterator[Visit]:
         row = breakers.failed(ledger, source, name, f"[{e.code}] {e.message}")
         if row.state == BreakerState.OPEN:
             _log.warning("source left alone", source=source, failures=row.failures, until=str(row.retry_at))
+        raise
+    except PlaceRefused:
+        going.answered()
         raise
     except BaseException:
         if going.is_try:

@@ -20,6 +20,9 @@ _log = get("arrival")
 WAITS = (1.0, 5.0, 30.0)
 """Seconds before the second, third and fourth try."""
 
+LONGEST_WAIT = 120.0
+"""Longer than this no source is waited for within a visit, whatever it asks for."""
+
 Result = TypeVar("Result")
 
 
@@ -42,12 +45,18 @@ class Patience:
     def _retrying(self) -> Retrying:
         return Retrying(
             retry=retry_if_exception_type(SourceAway),
-            wait=wait_chain(*map(wait_fixed, self.waits or (0.0,))),
+            wait=self._wait,
             stop=stop_after_attempt(len(self.waits) + 1),
             sleep=self.sleep,
             before_sleep=_say,
             reraise=True,
         )
+
+    def _wait(self, state: RetryCallState) -> float:
+        pause = wait_chain(*map(wait_fixed, self.waits or (0.0,)))(state)
+        error = state.outcome.exception() if state.outcome else None
+        asked = error.after_seconds if isinstance(error, SourceAway) else 0.0
+        return max(pause, min(asked, LONGEST_WAIT))
 
 
 def _say(state: RetryCallState) -> None:

@@ -85,7 +85,18 @@ class ChangedMeanwhile(TransientError):
 
 
 class SourceAway(TransientError):
-    """The source did not answer, or broke off: the same may go well in a moment."""
+    """The source did not answer, or broke off: the same may go well in a moment.
+
+    Args:
+        code: see `NightWattError`.
+        message: see there.
+        remedy: see there.
+        after_seconds: how long it asks to be left alone, where it says so.
+    """
+
+    def __init__(self, code: str, message: str, remedy: str = "", *, after_seconds: float = 0.0) -> None:
+        super().__init__(code, message, remedy)
+        self.after_seconds = after_seconds
 
 
 class SourceRefused(TerminalError):

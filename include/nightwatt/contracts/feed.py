@@ -404,10 +404,9 @@ class Feed(_Strict):
         patterns = [arrival.pattern] + ([arrival.wholeness.pattern] if isinstance(arrival.wholeness, Manifest) else [])
         if lacking := [p for p in patterns if "{part}" not in p or "{business_date:" not in p]:
             raise ValueError(f"{lacking[0]}: a file a pull needs names with {{business_date:...}} and {{part}}")
-        if isinstance(source, SqlSource):
-            self._check_changes(source)
+        self._check_changes(source)
 
-    def _check_changes(self, source: SqlSource) -> None:
+    def _check_changes(self, source: SqlSource | HttpSource) -> None:
         if source.changed_at is None:
             if self.mode != "full":
                 raise ValueError("without source.changed_at every pull takes all rows: that is `mode: full`")

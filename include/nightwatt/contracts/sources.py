@@ -9,9 +9,10 @@ written, whole, as one file of the feed into its inbound folder, and arrives fro
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from datetime import UTC, datetime
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 ConnectionName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
 
@@ -54,19 +55,51 @@ class SqlSource(_Strict):
 
 
 class HttpSource(_Strict):
-    """Rows of a service that answers in pages of JSON."""
+    """Rows of a service that answers in pages of JSON. A column's name says where in a row its value lies."""
 
     kind: Literal["http"]
     connection: ConnectionName = Field(description="name of the connection: NIGHTWATT_HTTP_<NAME>_* settings")
-    path: str = Field(description="path of the first page below the connection's address")
+    path: str = Field(pattern=r"^[^:?#]*$", description="path below the connection's address")
+    parameters: dict[str, str] = Field(default_factory=dict, description="query parameters of every page")
     rows_at: str = Field("", description="where in an answer the list of rows lies, names joined by dots; its top else")
-    next_at: str | None = Field(None, description="where in an answer the address or the token of the next page lies")
+    next_at: str | None = Field(
+        None, description="where in an answer the next page's address lies, or with `page_parameter` its token"
+    )
     page_parameter: str | None = Field(
-        None, description="query parameter the token, or the number of rows read so far, goes into"
+        None, description="query parameter the token, or without `next_at` the number of rows read so far, goes into"
+    )
+    more_at: str | None = Field(
+        None, description="where in an answer it says whether more rows follow; otherwise an empty page is the last"
+    )
+    changed_at: str | None = Field(
+        None, description="column with the time of a row's last change; without it every pull takes all rows"
     )
     changed_since_parameter: str | None = Field(
-        None, description="query parameter for the last mark; without it every pull takes all rows"
+        None, description="query parameter that asks for rows changed since; left out of a pull of all rows"
     )
+    changed_since: str = Field(
+        "{since:%Y-%m-%dT%H:%M:%SZ}",
+        description="what goes into it, with `{since:...}` for the time in UTC, or `{since_ms}` for it in milliseconds",
+    )
+    look_back_min: int = Field(
+        60, ge=0, description="minutes before the last mark that are asked for again: a change may show late"
+    )
+
+    @model_validator(mode="after")
+    def _pages_hang_together(self) -> Self:
+        if self.more_at and (self.next_at or not self.page_parameter):
+            raise ValueError("more_at belongs to paging by the number of rows: page_parameter without next_at")
+        if (self.changed_at is None) != (self.changed_since_parameter is None):
+            raise ValueError("changed_at and changed_since_parameter go together: one is asked by the other")
+        self.since_text(datetime(2026, 3, 9, tzinfo=UTC))
+        return self
+
+    def since_text(self, since: datetime) -> str:
+        """Return what asks for rows changed since an instant, in the service's own words."""
+        try:
+            return self.changed_since.format(since=since, since_ms=int(since.timestamp() * 1000))
+        except (KeyError, IndexError, ValueError, AttributeError) as e:
+            raise ValueError("changed_since may hold {since:%Y-%m-%d %H:%M:%S} and the like, or {since_ms}") from e
 
 
 Source = Annotated[LocalSource | SftpSource | SqlSource | HttpSource, Field(discriminator="kind")]

@@ -13,12 +13,14 @@ from datetime import date, timedelta
 
 from nightwatt.arrival import breaker
 from nightwatt.arrival.extract import RowSource, alone, extract
+from nightwatt.arrival.http import HttpRows
 from nightwatt.arrival.kept import KeptFolder
 from nightwatt.arrival.partials import Partials, partials_path
 from nightwatt.arrival.retries import WAITS, Patience
 from nightwatt.arrival.sftp import SftpFolder
 from nightwatt.arrival.sql import SqlRows
-from nightwatt.arrival.transport import Transport
+from nightwatt.arrival.transport import SOURCE_TROUBLE, Transport
+from nightwatt.connections.http import http_settings
 from nightwatt.connections.sftp import sftp_settings
 from nightwatt.connections.sql import sql_settings
 from nightwatt.contracts.feed import Feed
@@ -50,11 +52,12 @@ def reach(platform: Platform, feed: Feed) -> Iterator[Transport | None]:
         return
     settings = sftp_settings(source.connection, code="source.connection_settings")
     partials = _partials(platform, feed)
-    with breaker.visit(platform.ledger, source_name(source), platform.settings.tz) as going:
-        patience = Patience(time.sleep, () if going.is_try else WAITS)
-        with SftpFolder(source, settings, partials, patience) as folder:
-            going.answered()
-            yield folder
+    with (
+        breaker.visit(platform.ledger, source_name(source), platform.settings.tz) as going,
+        SftpFolder(source, settings, partials, _patience(going)) as folder,
+    ):
+        going.answered()
+        yield folder
 
 
 def out_of_reach(platform: Platform, feed: Feed) -> Transport:
@@ -73,17 +76,31 @@ def pull_rows(platform: Platform, feed: Feed, business_date: date) -> str | None
         Why nothing could be pulled, where a later look may have more luck; None where all is well.
 
     Raises:
-        TerminalError: it will fail again until a contract, a setting or the source changes.
+        TerminalError: it will fail again until a contract or a setting changes.
     """
-    if not isinstance(feed.arrival.source, SqlSource | HttpSource) or not is_due(platform, feed, business_date):
+    source = feed.arrival.source
+    if not isinstance(source, SqlSource | HttpSource) or not is_due(platform, feed, business_date):
         return None
     try:
         with alone(feed, platform.settings):
             if is_due(platform, feed, business_date):  # whoever held it may just have done it
-                extract(feed, business_date, rows_of(platform, feed), platform.settings, platform.ledger)
-    except TransientError as e:
+                _pull(platform, feed, source, business_date)
+    except (TransientError, *SOURCE_TROUBLE) as e:
         return str(e)
     return None
+
+
+def _pull(platform: Platform, feed: Feed, source: SqlSource | HttpSource, business_date: date) -> None:
+    with breaker.visit(platform.ledger, source_name(source), platform.settings.tz) as going:
+        patience = _patience(going)
+        rows = breaker.Watched(rows_of(platform, feed, patience), going)
+        # A service is asked again for the page that failed; of a database, all is read again, in a new view of it.
+        whole = patience if isinstance(source, SqlSource) else Patience(time.sleep, ())
+        whole.with_(lambda: extract(feed, business_date, rows, platform.settings, platform.ledger))
+
+
+def _patience(going: breaker.Visit) -> Patience:
+    return Patience(time.sleep, () if going.is_try else WAITS)
 
 
 def is_due(platform: Platform, feed: Feed, business_date: date) -> bool:
@@ -99,16 +116,23 @@ def is_due(platform: Platform, feed: Feed, business_date: date) -> bool:
     return every is not None and is_tonight and platform.clock() - last.started_at >= timedelta(minutes=every) - _SLACK
 
 
-def rows_of(platform: Platform, feed: Feed) -> RowSource:
+def rows_of(platform: Platform, feed: Feed, patience: Patience | None = None) -> RowSource:
     """Return what a feed's rows are pulled out of.
+
+    Args:
+        platform: the home.
+        feed: the contract.
+        patience: how often a service that does not answer is asked for a page.
 
     Raises:
         TerminalError: `arrival.source_unknown`, `source.connection_settings`.
     """
-    source = feed.arrival.source
+    source, code = feed.arrival.source, "source.connection_settings"
     if isinstance(source, SqlSource):
-        settings = sql_settings(source.connection, code="source.connection_settings")
-        return SqlRows(feed, source, settings, platform.clock)
+        return SqlRows(feed, source, sql_settings(source.connection, code=code), platform.clock)
+    if isinstance(source, HttpSource):
+        settings = http_settings(source.connection, code=code)
+        return HttpRows(feed, source, settings, platform.clock, patience or Patience(time.sleep))
     raise TerminalError(
         "arrival.source_unknown",
         f"feed {feed.feed}: nothing here pulls rows out of a source of kind {source.kind}",
