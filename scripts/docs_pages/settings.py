@@ -80,8 +80,8 @@ who may select from the tables of the contracts and nothing else.
 """
 
 _SERVICES = """
-The contract of a feed whose rows are pulled from an HTTP service names a connection as well. We log in as an OAuth client
-(client credentials); certificates are always checked, and no redirect is followed.
+The contract of a feed whose rows are pulled from an HTTP service names a connection as well. We log in as an OAuth
+client (client credentials); certificates are always checked, and no redirect is followed.
 """
 
 

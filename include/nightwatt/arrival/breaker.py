@@ -74,7 +74,7 @@ def visit(ledger: Ledger, source: str, zone: ZoneInfo) -> Iterator[Visit]:
     try:
         yield going
     except (SourceAway, SourceRefused) as e:
-        row = breakers.failed(ledger, source, name, f"[{e.code}] {e.message}")
+        row = breakers.failed(ledger, source, name, str(e))
         if row.state == BreakerState.OPEN:
             _log.warning("source left alone", source=source, failures=row.failures, until=str(row.retry_at))
         raise
@@ -93,8 +93,9 @@ def _left_alone(source: str, permit: breakers.Permit, zone: ZoneInfo) -> SourceL
         how_long = "while another process finds out whether it is back"
     else:
         how_long = f"until {permit.retry_at.astimezone(zone):%H:%M:%S}"
+    last = (permit.error or "").partition(" -> ")[0]
     return SourceLeftAlone(
         "source.left_alone",
-        f"{source} is left alone {how_long}; {permit.failures} visits in a row failed, the last with {permit.error}",
+        f"{source} is left alone {how_long}; {permit.failures} visits in a row failed, the last with {last}",
         "it is tried again by itself; if it stays away, ask its owner",
     )
