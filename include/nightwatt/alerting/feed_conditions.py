@@ -108,10 +108,11 @@ def _lack(night: Night, feed: ExpectedFeed, now: datetime) -> _Lack | None:
     if not feed.is_expected or feed.every is not None:
         return None
     book = night.book
-    behind = [r for r in feed.rounds if now >= r.by and len(good_files(book, feed.feed)) < r.files]
+    good, held = len(good_files(book, feed.feed)), len(held_files(book, feed.feed))
+    behind = [r for r in feed.rounds if now >= r.by and good < r.files]
     if is_there(feed, book) and not behind:
         return None
-    if len(good_files(book, feed.feed)) + len(held_files(book, feed.feed)) >= max(1, least_files(feed, book)):
+    if held and good + held >= max([least_files(feed, book), *(r.files for r in behind)]):
         return None  # it came, and is on hold: that is said by itself
     decision = choice(book, feed.feed)
     released = decision.until if decision and decision.choice == NightChoice.RELEASE else None

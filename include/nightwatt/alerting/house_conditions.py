@@ -113,7 +113,7 @@ def _channels(known: Known) -> Iterator[Condition]:
             business_date=None,
             cause=f"channel:{given_up.channel}",
             severity=Severity.WARNING,
-            message=f"messages do not get out through {given_up.channel}: {given_up.error}",
+            message=f"messages do not get out through {given_up.channel}: {told(given_up.error).message}",
             remedy=f"`nightwatt alerts test --channel {given_up.channel}` tries it; correct its address or its secret",
             runbook="channel_failed",
             evidence={"since": given_up.at.isoformat()},

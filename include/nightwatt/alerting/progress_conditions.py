@@ -279,17 +279,17 @@ def of_promises(
         if owed.kind == "report" or not is_owed(owed, night, known) or is_done(owed, night.book):
             continue
         forecast = night.forecasts.get((owed.kind, owed.subject))
-        blame = Blame(NIGHT, "Nothing runs") if owed.domain in idle else blamed(owed, night, known, found, forecast)
+        blame = Blame(NIGHT, "nothing runs") if owed.domain in idle else blamed(owed, night, known, found, forecast)
         if now >= owed.deadline:
-            yield _promise(night, known, owed, "deadline.missed", f"not done. {blame.words}", blame)
+            yield _promise(night, known, owed, "deadline.missed", f"not done; {blame.words}", blame)
         elif forecast is not None and forecast.at > _bearable(owed, night, known):
             expected = wall(forecast.at, known.zone, night.day)
             yield _promise(
-                night, known, owed, "deadline.at_risk", f"expected only at about {expected}. {blame.words}", blame
+                night, known, owed, "deadline.at_risk", f"expected only at about {expected}; {blame.words}", blame
             )
         elif owed.late_at is not None and now >= owed.late_at:
             agreed = wall(owed.late_at, known.zone, night.day)
-            words = f"agreed by {agreed} and not done. {blame.words}"
+            words = f"agreed by {agreed} and not done; {blame.words}"
             yield _promise(night, known, owed, "deadline.at_risk", words, blame)
 
 
@@ -335,7 +335,7 @@ def blamed(owed: Owed, night: Night, known: Known, found: Sequence[Condition], f
     for cause in ("system:", "feed:"):
         waits = [c for c in mine if c.cause.startswith(cause) and c.topic in {"arrival", "unreadable", "rejects"}]
         if waits:
-            return Blame(waits[0].cause, f"Waits for {listed([c.subject for c in waits])}")
+            return Blame(waits[0].cause, f"waits for {listed([c.subject for c in waits])}")
     broken = [c for c in mine if c.topic in {"stage", "publication"}]
     if broken:
         return Blame(publication_cause(owed.domain), broken[0].message)
@@ -348,16 +348,12 @@ def _delivery_blame(owed: Owed, known: Known, found: Sequence[Condition], foreca
     cause = f"partner:{contract.partner}" if contract else f"delivery:{owed.subject}"
     mine = [c for c in found if c.topic == "sending" and c.subject == owed.subject]
     reason = mine[0].message if mine else (forecast.reason if forecast else "nothing tried to send it")
-    return Blame(cause, _sentence(reason))
+    return Blame(cause, reason)
 
 
 def _by_forecast(owed: Owed, night: Night, forecast: Forecast | None) -> Blame:
     if forecast is None:
-        return Blame(publication_cause(owed.domain), "It has not come so far, and nothing failed")
+        return Blame(publication_cause(owed.domain), "it is not there yet, and nothing failed")
     waits = [f for f in night.plan.feeds if f"arrival:{f.feed}" in forecast.waits_for]
     cause = system_cause(waits[0]) if waits else publication_cause(owed.domain)
-    return Blame(cause, _sentence(forecast.reason))
-
-
-def _sentence(text: str) -> str:
-    return text[:1].upper() + text[1:]
+    return Blame(cause, forecast.reason)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from nightwatt.alerting.night import Known, Night, is_delivered, told, wall
+from nightwatt.alerting.night import Known, Night, is_delivered, wall
 from nightwatt.alerting.progress_conditions import failing
 from nightwatt.ledger.alerts import Condition
 from nightwatt.ledger.checks import CheckResult
@@ -98,7 +98,7 @@ def _checked(night: Night, delivery: str, findings: Sequence[CheckResult]) -> It
         yield _Finding(
             finding.code,
             Severity.CRITICAL if finding.code in _CRITICAL else Severity.WARNING,
-            told(finding.message).message or finding.message,
+            finding.message,
             f"`nightwatt sent list --date {night.day}` shows what went out",
             "delivery_missing",
             dict(finding.evidence),

@@ -163,7 +163,16 @@ def _by_schedule(platform: Platform, feed: Feed, business_date: date, state: arr
     if not word.is_expected:
         reason = f"{word.why}; {arrived} received"
         return Expected(feed.feed, True, reason, arrived, 0, is_expected=False)
-    return Expected(feed.feed, state.is_ready, state.reason, arrived, arrived + state.missing)
+    return Expected(feed.feed, state.is_ready, _with_what_waits(state), arrived, arrived + state.missing)
+
+
+def _with_what_waits(state: arrival.Expectation) -> str:
+    """Say of a night that is not whole also what lies there already, and why it does not count: who is called asks."""
+    if state.is_ready or not state.waiting:
+        return state.reason
+    name, why = state.waiting[0]
+    more = f" (and {len(state.waiting) - 1} more)" if len(state.waiting) > 1 else ""
+    return f"{state.reason}; {name}{more}: {why}"
 
 
 def _by_decision(decided: Decided | None, seen: Expected) -> Expected:

@@ -95,8 +95,8 @@ def watch(platform: Platform, beat: Beat | None = None, at: Callable[[str], None
         now = platform.clock()
         if beat is not None:
             hearts.beat(session, beat.name, now, beat.every_s, platform.started_by)
-        news = _settle(session, verdict_at(platform, session, now), now, platform.started_by)
-        _plan(session, news, Listening(alerting, now, zone))
+        found = verdict_at(platform, session, now)
+        news = settle_alerts(session, found, Listening(alerting, now, zone), platform.started_by)
         standing = sorted(alerts.standing(session), key=lambda a: (-Severity(a.severity).rank, a.id))
     at("settled")
     outbox = Outbox(platform.ledger, alerting, _senders(platform, alerting), zone, _me(platform), at)
@@ -146,8 +146,14 @@ def _senders(platform: Platform, alerting: Alerting) -> Callable[[str], Sender]:
     return lambda name: sender(name, declared(alerting, name), platform.settings.root)
 
 
+def settle_alerts(session: Session, found: Sequence[Condition], listening: Listening, by: str) -> News:
+    """Bring the alerts in line with what is wrong, and write down what is to be said; returns what changed."""
+    news = _settle(session, found, listening.now, by)
+    _plan(session, news, listening)
+    return news
+
+
 def _settle(session: Session, found: Sequence[Condition], now: datetime, by: str) -> News:
-    """Bring the alerts in line with what is wrong; returns what changed."""
     rows = {row.open_key: row for row in alerts.standing(session) if row.open_key}
     settlement = settle({key: Severity(row.severity) for key, row in rows.items()}, found)
     for condition in (*settlement.worsens, *settlement.stays):
