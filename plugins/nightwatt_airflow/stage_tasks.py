@@ -27,6 +27,9 @@ PUBLISHED = {domain: Asset(f"published_{domain}") for domain in ("billing", "usa
 WITHOUT_SKIPPED = "none_failed"
 """A feed that its contract lets be skipped does not keep the others from being built."""
 
+WHATEVER_CAME = "all_done"
+"""A feed that fails does not keep the changes of others back."""
+
 
 def take_in(feed: Feed) -> TaskGroup:
     """Wait for a feed's files, then load them."""
@@ -46,6 +49,29 @@ def load_files(feed: str) -> dict[str, Any]:
         summary = load(platform, feed, business_date_in(context))
         lineage.loaded(platform, feed)
     return summary.to_dict()
+
+
+@task(execution_timeout=timedelta(hours=1))
+def take_changes(feed: str) -> dict[str, Any]:
+    """Take in and load what a feed in near real time brought since the last run."""
+    from nightwatt.stages import Platform
+    from nightwatt.stages import take_changes as take
+
+    with Platform.open(started_by=started_by(get_current_context())) as platform, metrics.loading(platform, feed):
+        taken = take(platform, feed)
+        lineage.loaded(platform, feed)
+    return taken.to_dict()
+
+
+@task(pool=WRITER_POOL, trigger_rule=WHATEVER_CAME, execution_timeout=timedelta(hours=1))
+def refresh_marts(domain: str) -> dict[str, Any]:
+    """Let readers see what came between two nights; the pool keeps it apart from the night's own build."""
+    from nightwatt.stages import Platform, refresh
+
+    with Platform.open(started_by=started_by(get_current_context())) as platform, metrics.stage("refresh", domain):
+        refreshed = refresh(platform, domain)
+        lineage.built(platform, domain)
+    return refreshed.to_dict()
 
 
 @task(pool=WRITER_POOL, trigger_rule=WITHOUT_SKIPPED, execution_timeout=timedelta(hours=2))

@@ -28,6 +28,7 @@ WORDS = {
     "simulate --customers": "How many customers the make-believe utility has.",
     "simulate --seed": "Number the whole world is drawn from; the same number gives the same files.",
     "feeds show FEED": "Name of a feed.",
+    "feeds pull FEED": "The feed, whose contract names a database or a service.",
     "receipts list --feed": "Only this feed.",
     "receipts show RECEIPT": "Number of a receipt; `nightwatt receipts list` shows them.",
     "rejects list --feed": "Only this feed.",

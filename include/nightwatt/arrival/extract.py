@@ -21,7 +21,7 @@ import json
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Protocol
 
@@ -31,10 +31,10 @@ import pyarrow.parquet as pq
 from nightwatt import durable, locks
 from nightwatt.arrival.text_rows import gathered, text_schema
 from nightwatt.contracts.feed import DoneMarker, Feed, Manifest
-from nightwatt.contracts.names import example_name
+from nightwatt.contracts.names import example_name, match_name
 from nightwatt.errors import NightWattError, TransientError
 from nightwatt.ledger import Ledger, extractions, receipts
-from nightwatt.ledger.models import Extraction
+from nightwatt.ledger.models import Extraction, ReceiptState
 from nightwatt.log import get
 from nightwatt.settings import Settings
 
@@ -42,6 +42,9 @@ _log = get("extract")
 
 At = Callable[[str], None]
 """Called at each named step."""
+
+_KEPT = timedelta(days=2)
+"""How long files that are received stay where they were put, for people to look at."""
 
 STEPS = ("begun", "written", "noted", "announced", "in_place", "recorded")
 
@@ -162,6 +165,28 @@ def extract(
 def settle(feed: Feed, settings: Settings, ledger: Ledger) -> None:
     """Decide what became of pulls that a killed process left open, and remove what they left aside. Under `alone`."""
     _Job(feed, settings, ledger).settle()
+
+
+def tidy(feed: Feed, today: date, settings: Settings, ledger: Ledger) -> None:
+    """Remove files of nights gone by that are received, and so lie in the landing archive. Call it under `alone`.
+
+    They are ours, so nobody else would; a feed pulled every few minutes would leave a hundred thousand a year.
+    Manifests stay: they say what a night consisted of.
+    """
+    folder, rule = settings.inbound / feed.arrival.folder, feed.arrival.wholeness
+    names = [path.name for path in folder.iterdir()] if folder.is_dir() else []
+    past = [name for name in names if _is_of_before(feed, name, today - _KEPT)]
+    with ledger.read() as session:
+        received = {r.file_name for r in receipts.by_names(session, feed.feed, past) if r.state != ReceiptState.HELD}
+    for name in received:
+        (folder / name).unlink(missing_ok=True)
+        if isinstance(rule, DoneMarker):
+            (folder / (name + rule.suffix)).unlink(missing_ok=True)
+
+
+def _is_of_before(feed: Feed, name: str, day: date) -> bool:
+    matched = match_name(feed.arrival.pattern, name)
+    return matched is not None and matched.business_date is not None and matched.business_date < day
 
 
 @dataclass(frozen=True)

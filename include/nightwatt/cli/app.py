@@ -83,6 +83,7 @@ app.add_typer(opower.app, name="opower", help="Files for Opower: ours from sampl
 app.command()(stages.load)
 app.command()(stages.build)
 app.command()(stages.publish)
+app.command()(stages.sweep)
 app.command()(stages.deliver)
 app.command()(stages.acknowledge)
 app.command()(stages.docs)

@@ -6,6 +6,7 @@ Belongs here: printing contracts. Does not belong here: validating them (contrac
 from __future__ import annotations
 
 import json
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -44,6 +45,27 @@ def show(ctx: typer.Context, feed: str) -> None:
     context: Context = ctx.obj
     contract = context.catalog().feed(feed)
     typer.echo(yaml.safe_dump(contract.model_dump(mode="json"), sort_keys=False, allow_unicode=True), nl=False)
+
+
+@app.command()
+def pull(
+    ctx: typer.Context,
+    feed: str,
+    date: Annotated[
+        datetime | None,
+        typer.Option("--date", formats=["%Y-%m-%d"], help="Business date of the file; today's otherwise."),
+    ] = None,
+    everything: Annotated[bool, typer.Option("--all", help="All rows, not only those changed since the mark.")] = False,
+) -> None:
+    """Pull a feed's rows out of its database or service into a file now, due or not; `nightwatt load` takes it in."""
+    from nightwatt.stages import pull_now
+
+    context: Context = ctx.obj
+    with context.platform() as platform:
+        day = date.date() if date else platform.business_date()
+        done = pull_now(platform, feed, day, everything=everything)
+    since = f"changed since {done.since}" if done.since else "all there are"
+    console.print(f"{feed}: {done.rows:,} rows, {since}; {done.file_name or 'nothing that is not here already'}")
 
 
 @app.command()

@@ -1,4 +1,4 @@
-"""`nightwatt load|build|publish|deliver|acknowledge`: one stage by hand, through the functions the DAGs call.
+"""`nightwatt load|build|publish|sweep|deliver|acknowledge`: one stage by hand, through the functions the DAGs call.
 
 Belongs here: arguments and what is printed. Does not belong here: what a stage does.
 """
@@ -108,6 +108,19 @@ def deliver(ctx: typer.Context, delivery: str, date: Day = None, catalog: Catalo
         summary = stages.deliver(platform, delivery, _day(platform, date))
         for line in summary.lines():
             console.print(line, markup=False)
+
+
+def sweep(ctx: typer.Context, catalog: Catalog = None) -> None:
+    """Take in what feeds in near real time brought, and let readers see it as of the date that stands."""
+    from nightwatt import stages
+
+    context: Context = ctx.obj
+    with context.platform(catalog) as platform:
+        summary = stages.sweep(platform)
+    for line in summary.lines():
+        console.print(line, markup=False)
+    if not summary.taken:
+        console.print("no feed of the catalog comes in near real time")
 
 
 def docs(ctx: typer.Context) -> None:

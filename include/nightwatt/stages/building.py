@@ -7,18 +7,20 @@ run and how a publication is swapped in (warehouse).
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from contextlib import AbstractContextManager
+from dataclasses import asdict, dataclass, replace
 from datetime import date
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy.orm import Session
 
-from nightwatt import warehouse
+from nightwatt import locks, warehouse
 from nightwatt.contracts.feed import Feed
 from nightwatt.errors import TerminalError
 from nightwatt.intake.tables import lake_columns
 from nightwatt.ledger import loads, publications
+from nightwatt.ledger.models import Publication
 from nightwatt.reads import StoreVersion
 from nightwatt.stages.loading import lake_files, read_feeds
 from nightwatt.stages.platform import Platform
@@ -58,6 +60,9 @@ class PublishSummary:
         return asdict(self) | {"as_of": self.as_of.isoformat()}
 
 
+DOMAIN_WAIT_S = 600.0
+"""How long a build or a publication of a domain waits for another one of it."""
+
 DOMAINS = ("billing", "usage")
 """What can be built and published."""
 
@@ -76,9 +81,13 @@ def build(platform: Platform, domain: str, as_of: date, *, full_refresh: bool = 
     An earlier date than the newest published (a past night run again) does not turn it back: the models see all that
     was loaded, so they would call overdue what was, and forget bills that came since.
     """
-    with platform.ledger.run("build", _known(domain), as_of, platform.started_by):
+    with platform.ledger.run("build", _known(domain), as_of, platform.started_by), alone(platform, domain, "build"):
         inputs = build_inputs(platform, domain, as_of)
         result = warehouse.build(domain, inputs, platform.settings, platform.ledger, full_refresh=full_refresh)
+    return _summary(domain, result)
+
+
+def _summary(domain: str, result: warehouse.BuildResult) -> BuildSummary:
     return BuildSummary(
         domain=domain,
         reason=result.reason,
@@ -93,18 +102,38 @@ def build(platform: Platform, domain: str, as_of: date, *, full_refresh: bool = 
 
 def publish(platform: Platform, domain: str, as_of: date) -> PublishSummary:
     """Let readers see what was built; if checks fail they keep what they have."""
-    with platform.ledger.run("publish", _known(domain), as_of, platform.started_by):
-        result = warehouse.publish(
-            domain,
-            as_of,
-            warehouse.published_tables(platform.settings, domain),
-            platform.settings,
-            platform.ledger,
-            pin_reads=lambda version: platform.store.pin(version).files,
-            audiences=audiences(platform),
-        )
-        platform.store.retain(platform.settings.keep_publications, warehouse.kept_store_versions(platform.settings))
+    with platform.ledger.run("publish", _known(domain), as_of, platform.started_by), alone(platform, domain, "publish"):
+        return publish_built(platform, domain, as_of)
+
+
+def publish_built(platform: Platform, domain: str, as_of: date) -> PublishSummary:
+    """Publish what the last build of a domain made, for a caller that holds the domain."""
+    result = warehouse.publish(
+        domain,
+        as_of,
+        warehouse.published_tables(platform.settings, domain),
+        platform.settings,
+        platform.ledger,
+        pin_reads=lambda version: platform.store.pin(version).files,
+        audiences=audiences(platform),
+    )
+    platform.store.retain(platform.settings.keep_publications, warehouse.kept_store_versions(platform.settings))
     return PublishSummary(domain, result.sequence, result.as_of, result.is_new, dict(result.tables))
+
+
+def alone(platform: Platform, domain: str, purpose: str) -> AbstractContextManager[locks.HeldLock]:
+    """Hold a domain: who looks at what was built last, and goes on from there, must not be overtaken meanwhile.
+
+    Raises:
+        TransientError: `build.busy`, when another process goes on building or publishing the domain.
+    """
+    return locks.hold(
+        platform.settings.scratch / "locks" / f"domain-{domain}.lock",
+        f"{purpose} {domain}",
+        code="build.busy",
+        timeout_s=DOMAIN_WAIT_S,
+        what=f"the building of {domain}",
+    )
 
 
 def roll_back(platform: Platform, to: int | None = None) -> int:
@@ -142,6 +171,28 @@ def build_inputs(platform: Platform, domain: str, as_of: date) -> BuildInputs:
         published = publications.latest(session, domain)
         today = max(as_of, published.as_of) if published else as_of
     return BuildInputs(inputs, reads, as_of=today)
+
+
+def refresh_inputs(platform: Platform, domain: str, standing: Publication) -> BuildInputs:
+    """Pin what a build between two nights may see: what the standing publication holds, and all that feeds in near real
+    time brought since.
+
+    Half of a night that is just being loaded stays out of sight. The numbers are those of the standing publication: it
+    claims no more than what it wholly has, so whoever goes on from them ("what changed since") passes nothing over.
+    """
+    inputs, through = build_inputs(platform, domain, standing.as_of), standing.through_sequence
+    tables = dict(inputs.table_feeds)
+    with platform.ledger.read() as session:
+        for name, feed in platform.catalog.feeds.items():
+            if feed.entity != "table" or feed.domain != domain:
+                continue
+            seen = tables[name] if feed.schedule.every_min else _table_input(session, platform, feed, through)
+            tables[name] = replace(seen, through_sequence=min(seen.through_sequence, through))
+        reads = inputs.reads
+        if reads and domain == "usage" and standing.store_version is not None:
+            pinned = _reads_input(session, platform, platform.store.pin(standing.store_version))
+            reads = replace(pinned, through_sequence=min(pinned.through_sequence, through))
+    return replace(inputs, table_feeds=tables, reads=reads)
 
 
 def _by_domain(tables: dict[str, Feed]) -> dict[str, list[str]]:

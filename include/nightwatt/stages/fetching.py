@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from datetime import date, timedelta
 
 from nightwatt.arrival import breaker
-from nightwatt.arrival.extract import RowSource, alone, extract
+from nightwatt.arrival.extract import Extracted, RowSource, alone, extract, tidy
 from nightwatt.arrival.http import HttpRows
 from nightwatt.arrival.kept import KeptFolder
 from nightwatt.arrival.partials import Partials, partials_path
@@ -28,6 +28,9 @@ from nightwatt.contracts.sources import HttpSource, SftpSource, SqlSource
 from nightwatt.errors import TerminalError, TransientError
 from nightwatt.ledger import extractions
 from nightwatt.stages.platform import Platform
+
+_WAIT_SECONDS = 600.0
+"""How long a person's pull waits for one that is under way."""
 
 _SLACK = timedelta(seconds=30)
 """A sweep that comes a moment early counts as on time; it would otherwise leave out every second pull."""
@@ -85,18 +88,38 @@ def pull_rows(platform: Platform, feed: Feed, business_date: date) -> str | None
         with alone(feed, platform.settings):
             if is_due(platform, feed, business_date):  # whoever held it may just have done it
                 _pull(platform, feed, source, business_date)
+            tidy(feed, platform.business_date(), platform.settings, platform.ledger)
     except (TransientError, *SOURCE_TROUBLE) as e:
         return str(e)
     return None
 
 
-def _pull(platform: Platform, feed: Feed, source: SqlSource | HttpSource, business_date: date) -> None:
+def pull_now(platform: Platform, feed_name: str, business_date: date, *, everything: bool = False) -> Extracted:
+    """Pull the rows of a feed into a file at once, due or not; all rows, whatever the mark, if asked for.
+
+    Raises:
+        TerminalError: `arrival.source_unknown`, for a feed that has files of its own; what the source raises.
+        TransientError: `extract.busy`, `source.left_alone`; the source is away.
+    """
+    feed = platform.catalog.feed(feed_name)
+    source = feed.arrival.source
+    if not isinstance(source, SqlSource | HttpSource):
+        raise _no_rows(feed)
+    with alone(feed, platform.settings, _WAIT_SECONDS):
+        return _pull(platform, feed, source, business_date, everything=everything)
+
+
+def _pull(
+    platform: Platform, feed: Feed, source: SqlSource | HttpSource, business_date: date, *, everything: bool = False
+) -> Extracted:
     with breaker.visit(platform.ledger, source_name(source), platform.settings.tz) as going:
         patience = _patience(going)
         rows = breaker.Watched(rows_of(platform, feed, patience), going)
         # A service is asked again for the page that failed; of a database, all is read again, in a new view of it.
         whole = patience if isinstance(source, SqlSource) else Patience(time.sleep, ())
-        whole.with_(lambda: extract(feed, business_date, rows, platform.settings, platform.ledger))
+        return whole.with_(
+            lambda: extract(feed, business_date, rows, platform.settings, platform.ledger, everything=everything)
+        )
 
 
 def _patience(going: breaker.Visit) -> Patience:
@@ -133,8 +156,12 @@ def rows_of(platform: Platform, feed: Feed, patience: Patience | None = None) ->
     if isinstance(source, HttpSource):
         settings = http_settings(source.connection, code=code)
         return HttpRows(feed, source, settings, platform.clock, patience or Patience(time.sleep))
-    raise TerminalError(
+    raise _no_rows(feed)
+
+
+def _no_rows(feed: Feed) -> TerminalError:
+    return TerminalError(
         "arrival.source_unknown",
-        f"feed {feed.feed}: nothing here pulls rows out of a source of kind {source.kind}",
-        "name another kind in `arrival.source`",
+        f"feed {feed.feed}: no rows are pulled out of a source of kind {feed.arrival.source.kind}, it has files",
+        f"`nightwatt load {feed.feed}` takes its files in",
     )

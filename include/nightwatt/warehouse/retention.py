@@ -6,6 +6,7 @@ reads store, which asks `kept_store_versions` what it must not delete.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -41,7 +42,9 @@ def collect(
     now: datetime | None = None,
     lock_timeout_s: float = 600,
 ) -> Collected:
-    """Delete versions beyond the last `keep` and the files no kept version needs."""
+    """Delete versions that are neither of the last `keep` nor the newest of one of the last `keep` nights, and the
+    files no kept version needs.
+    """
     with duck_file.writer_lock(settings, "collect old publications", lock_timeout_s):
         count = settings.keep_publications if keep is None else keep
         return collect_locked(settings, count, grace, now or datetime.now(UTC))
@@ -129,11 +132,20 @@ def _target(settings: Settings, to: int | None) -> int:
 def _kept_and_dropped(settings: Settings, keep: int) -> tuple[list[Version], list[int]]:
     standing = versions.current_version(settings)
     numbers = versions.kept_versions(settings)
-    last = set(numbers[-keep:] if keep > 0 else [])
+    found = {n: versions.read_version(settings, versions.version_file(settings, n)) for n in numbers}
+    last = {*numbers[-keep:], *_newest_of_nights(found)[-keep:]} if keep > 0 else set()
     if standing is not None:
         last.add(standing.sequence)
-    kept = [versions.read_version(settings, versions.version_file(settings, n)) for n in numbers if n in last]
+    kept = [version for n, version in found.items() if n in last]
     return [*kept, *([standing] if standing else [])], [n for n in numbers if n not in last]
+
+
+def _newest_of_nights(found: Mapping[int, Version]) -> list[int]:
+    """Return the newest version of each night, in order: what is refreshed every few minutes must not push out the
+    nights before, which are what one goes back to.
+    """
+    by_night = {frozenset((p.domain, p.as_of) for p in found[n].publications.values()): n for n in sorted(found)}
+    return sorted(by_night.values())
 
 
 def _delete_unneeded(settings: Settings, needed: set[str], before: datetime) -> tuple[int, int]:
