@@ -26,3 +26,11 @@ for name in opower_key crm_key inbound_host_key trial_host_key; do
     chmod 644 "secrets/$name"
     echo "generated secrets/$name"
 done
+mkdir -p secrets/alerting
+chmod 755 secrets/alerting
+if [ -e secrets/alerting/alerting.yaml ]; then
+    echo "kept      secrets/alerting/alerting.yaml"
+else
+    install -m 644 deploy/alerting.yaml secrets/alerting/alerting.yaml
+    echo "copied    secrets/alerting/alerting.yaml"
+fi

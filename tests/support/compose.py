@@ -9,21 +9,27 @@ from __future__ import annotations
 import os
 import re
 import shlex
+import shutil
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
+import httpx
 import psutil
 import yaml
+from tests.support.postgres import Server, free_port, running_server
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 COMPOSE: dict[str, Any] = yaml.safe_load((REPOSITORY / "docker-compose.yaml").read_text("utf-8"))
 AIRFLOW = ("api-server", "scheduler", "dag-processor", "triggerer")
+PASSWORD = "a password of tests only"
 VARIABLE = re.compile(r"\$\{(\w+)(?::([-?])([^}]*))?\}")
 
 
@@ -145,6 +151,111 @@ class Services:
         """Stop what still runs."""
         for name in list(self.running):
             self.stop(name)
+
+
+@dataclass
+class Stack:
+    """PostgreSQL and the services on it."""
+
+    services: Services
+    server: Server
+    address: str  # of the pages
+    secrets: Path
+    first_init: str
+
+    @property
+    def ledger_address(self) -> str:
+        """Return the ledger's address, for a test that looks into it."""
+        return self.server.address("nightwatt").replace("@", f":{quote(PASSWORD)}@", 1)
+
+    def token(self, login: str) -> dict[str, str]:
+        """Log in, and return the header that says so."""
+        password = (self.secrets / f"{login}_password").read_text().strip()
+        answer = httpx.post(f"{self.address}/auth/token", json={"username": login, "password": password}, timeout=60)
+        assert answer.status_code == 201, answer.text
+        return {"Authorization": f"Bearer {answer.json()['access_token']}"}
+
+    def ask(self, login: str | None, method: str, path: str, **more: Any) -> httpx.Response:
+        """Return the answer to a request of somebody, or of nobody."""
+        headers = self.token(login) if login else {}
+        return httpx.request(method, f"{self.address}{path}", headers=headers, timeout=60, **more)
+
+    def status(self, login: str | None, method: str, path: str, **more: Any) -> int:
+        """Return how such a request is answered."""
+        return self.ask(login, method, path, **more).status_code
+
+
+@contextmanager
+def production(
+    folder: Path, given: Mapping[str, str] | None = None, extra: Mapping[str, str] | None = None
+) -> Iterator[Stack]:
+    """Run PostgreSQL and `init`; services are then started one by one, and stopped when the block ends.
+
+    Args:
+        folder: an empty folder.
+        given: what .env says besides the example's values.
+        extra: variables of every service that the compose file knows nothing of.
+    """
+    (folder / "user").mkdir()
+    secrets = make_secrets(folder)
+    with running_server(PASSWORD) as server:
+        port = free_port()
+        paths = {
+            "/run/secrets": str(secrets),
+            "/etc/nightwatt/alerting": str(secrets / "alerting"),
+            "/opt/nightwatt": str(REPOSITORY),
+            "/var/lib/nightwatt": str(folder / "home"),
+            "@postgres:5432": f"@127.0.0.1:{server.port}",
+            "http://api-server:8080": f"http://127.0.0.1:{port}",
+            "127.0.0.1:8080": f"127.0.0.1:{port}",
+            "0.0.0.0": "127.0.0.1",
+            "8080": str(port),
+        }
+        ours = {
+            "NIGHTWATT_SECRETS": str(secrets),
+            "NIGHTWATT_POSTGRES": f"127.0.0.1:{server.port}",
+            "PGHOST": "127.0.0.1",
+            "PGPORT": str(server.port),
+        }
+        values = example() | {"NIGHTWATT_INBOUND": str(folder / "home" / "inbound"), "NIGHTWATT_BASE_URL": ""}
+        services = Services(folder, values | dict(given or {}), paths, ours | dict(extra or {}))
+        _make_databases(services, server)
+        made = Stack(services, server, f"http://127.0.0.1:{port}", secrets, services.run("init"))
+        try:
+            yield made
+        finally:
+            services.stop_all()
+
+
+def example() -> dict[str, str]:
+    """Return what deploy/example.env sets."""
+    lines = (REPOSITORY / "deploy" / "example.env").read_text("utf-8").splitlines()
+    return dict(line.split("=", 1) for line in lines if line and not line.startswith("#"))
+
+
+def make_secrets(folder: Path) -> Path:
+    """Let the script of the deployment make them, beside a copy of itself."""
+    (folder / "deploy").mkdir()
+    script = shutil.copy(REPOSITORY / "deploy" / "make_secrets.sh", folder / "deploy")
+    shutil.copy(REPOSITORY / "deploy" / "alerting.yaml", folder / "deploy")
+    for _ in range(2):  # the second time it keeps what is there
+        said = subprocess.run([script], check=True, capture_output=True, text=True).stdout
+    assert {line.split()[0] for line in said.splitlines()} == {"kept"}
+    secrets = folder / "secrets"
+    (secrets / "postgres_password").write_text(PASSWORD)
+    for key in ("opower_key", "crm_key"):
+        shutil.copy(secrets / f"{key}.pub", secrets / f"{key}_pub")  # as compose mounts it
+    return secrets
+
+
+def _make_databases(services: Services, server: Server) -> None:
+    """Do what the image of PostgreSQL does on an empty data folder: its own database, then our script."""
+    environment = services.environment("init") | {"POSTGRES_USER": "nightwatt", "PGPASSWORD": PASSWORD}
+    environment["PATH"] = f"{server.programs}:{environment['PATH']}"
+    subprocess.run(["createdb", "--username", "nightwatt", "nightwatt"], check=True, env=environment)
+    subprocess.run([REPOSITORY / "deploy" / "postgres-init.sh"], check=True, env=environment)
+    health = COMPOSE["services"]["postgres"]["healthcheck"]["test"][1:]
+    assert subprocess.run(health, env=environment, check=False, capture_output=True).returncode == 0
 
 
 def shell(*arguments: str | Path) -> str:

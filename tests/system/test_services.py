@@ -10,7 +10,6 @@ import base64
 import io
 import os
 import re
-import shutil
 import stat
 import subprocess
 from collections.abc import Iterator
@@ -22,108 +21,27 @@ from typing import Any
 import httpx
 import paramiko
 import pytest
-from tests.support.compose import AIRFLOW, COMPOSE, REPOSITORY, Services, shell
+from tests.support.compose import AIRFLOW, COMPOSE, REPOSITORY, Stack, make_secrets, production, shell
 from tests.support.openssh import wait_for
-from tests.support.postgres import Server, free_port, running_server
+from tests.support.postgres import free_port
 
 from nightwatt_plugin import NightWattPlugin
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(900), pytest.mark.filterwarnings("default")]
 
-PASSWORD = "a password of this test only"
 LOGINS = {"admin": "Admin", "operator": "Op", "viewer": "Viewer"}
-LASTING = AIRFLOW
-
-
-@dataclass
-class Stack:
-    """PostgreSQL and the services on it."""
-
-    services: Services
-    server: Server
-    address: str  # of the pages
-    secrets: Path
-    first_init: str
-
-    def token(self, login: str) -> dict[str, str]:
-        """Log in, and return the header that says so."""
-        password = (self.secrets / f"{login}_password").read_text().strip()
-        answer = httpx.post(f"{self.address}/auth/token", json={"username": login, "password": password}, timeout=60)
-        assert answer.status_code == 201, answer.text
-        return {"Authorization": f"Bearer {answer.json()['access_token']}"}
-
-    def status(self, login: str | None, method: str, path: str, **more: Any) -> int:
-        """Return how a request of somebody, or of nobody, is answered."""
-        headers = self.token(login) if login else {}
-        return httpx.request(method, f"{self.address}{path}", headers=headers, timeout=60, **more).status_code
-
-
-def make_secrets(folder: Path) -> Path:
-    """Let the script of the deployment make them, beside a copy of itself."""
-    (folder / "deploy").mkdir()
-    script = shutil.copy(REPOSITORY / "deploy" / "make_secrets.sh", folder / "deploy")
-    for _ in range(2):  # the second time it keeps what is there
-        said = subprocess.run([script], check=True, capture_output=True, text=True).stdout
-    assert {line.split()[0] for line in said.splitlines()} == {"kept"}
-    secrets = folder / "secrets"
-    (secrets / "postgres_password").write_text(PASSWORD)
-    for key in ("opower_key", "crm_key"):
-        shutil.copy(secrets / f"{key}.pub", secrets / f"{key}_pub")  # as compose mounts it
-    return secrets
-
-
-def given(folder: Path) -> dict[str, str]:
-    """Return what .env says: the example's values."""
-    lines = (REPOSITORY / "deploy" / "example.env").read_text("utf-8").splitlines()
-    values = dict(line.split("=", 1) for line in lines if line and not line.startswith("#"))
-    return values | {"NIGHTWATT_INBOUND": str(folder / "inbound"), "NIGHTWATT_BASE_URL": "", "NIGHTWATT_SYSTEMS": "mdm"}
+LASTING = (*AIRFLOW, "watchdog")
 
 
 @pytest.fixture(scope="module")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """PostgreSQL, `init` once, and every service started and healthy."""
-    folder = tmp_path_factory.mktemp("services")
-    (folder / "user").mkdir()
-    secrets = make_secrets(folder)
-    with running_server(PASSWORD) as server:
-        port = free_port()
-        paths = {
-            "/run/secrets": str(secrets),
-            "/opt/nightwatt": str(REPOSITORY),
-            "/var/lib/nightwatt": str(folder / "home"),
-            "@postgres:5432": f"@127.0.0.1:{server.port}",
-            "http://api-server:8080": f"http://127.0.0.1:{port}",
-            "127.0.0.1:8080": f"127.0.0.1:{port}",
-            "0.0.0.0": "127.0.0.1",
-            "8080": str(port),
-        }
-        extra = {
-            "NIGHTWATT_SECRETS": str(secrets),
-            "NIGHTWATT_POSTGRES": f"127.0.0.1:{server.port}",
-            "PGHOST": "127.0.0.1",
-            "PGPORT": str(server.port),
-        }
-        services = Services(folder, given(folder), paths, extra)
-        _make_databases(services, server)
-        made = Stack(services, server, f"http://127.0.0.1:{port}", secrets, services.run("init"))
-        try:
-            for name in LASTING:
-                services.start(name)
-            for name in LASTING:
-                services.wait_until_healthy(name)
-            yield made
-        finally:
-            services.stop_all()
-
-
-def _make_databases(services: Services, server: Server) -> None:
-    """Do what the image of PostgreSQL does on an empty data folder: its own database, then our script."""
-    environment = services.environment("init") | {"POSTGRES_USER": "nightwatt", "PGPASSWORD": PASSWORD}
-    environment["PATH"] = f"{server.programs}:{environment['PATH']}"
-    subprocess.run(["createdb", "--username", "nightwatt", "nightwatt"], check=True, env=environment)
-    subprocess.run([REPOSITORY / "deploy" / "postgres-init.sh"], check=True, env=environment)
-    health = COMPOSE["services"]["postgres"]["healthcheck"]["test"][1:]
-    assert subprocess.run(health, env=environment, check=False, capture_output=True).returncode == 0
+    with production(tmp_path_factory.mktemp("services"), {"NIGHTWATT_SYSTEMS": "mdm"}) as made:
+        for name in LASTING:
+            made.services.start(name)
+        for name in LASTING:
+            made.services.wait_until_healthy(name)
+        yield made
 
 
 def test_init_makes_the_logins_once(stack: Stack) -> None:

@@ -19,8 +19,9 @@ import yaml
 from airflow.providers.fab import get_provider_info as fab
 from airflow.providers.openlineage import get_provider_info as openlineage
 from flask_appbuilder.const import AUTH_DB
-from tests.support.compose import AIRFLOW, COMPOSE, REPOSITORY, filled
+from tests.support.compose import AIRFLOW, COMPOSE, REPOSITORY, example, filled
 
+from nightwatt.contracts.alerting import Alerting, AppriseChannel
 from nightwatt.contracts.catalog import load_catalog
 
 SERVICES: dict[str, Any] = COMPOSE["services"]
@@ -51,12 +52,6 @@ def test_the_example_fills_every_variable_in() -> None:
     text = filled((REPOSITORY / "docker-compose.yaml").read_text("utf-8"), example())
     assert "${" not in text
     assert yaml.safe_load(text)["services"].keys() == SERVICES.keys()
-
-
-def example() -> dict[str, str]:
-    """Return what deploy/example.env sets."""
-    lines = (REPOSITORY / "deploy" / "example.env").read_text("utf-8").splitlines()
-    return dict(line.split("=", 1) for line in lines if line and not line.startswith("#"))
 
 
 def test_every_airflow_service_is_one_of_its_own() -> None:
@@ -182,3 +177,16 @@ def test_scripts_are_executable_and_parse(script: str) -> None:
     assert path.stat().st_mode & stat.S_IXUSR
     subprocess.run(["sh", "-n", str(path)], check=True)
     assert "set -eu" in path.read_text("utf-8")
+
+
+def test_the_channels_of_the_deployment_are_channels() -> None:
+    text = (REPOSITORY / "deploy" / "alerting.yaml").read_text("utf-8")
+    lines = [line.removeprefix("#   ") for line in text.splitlines() if line.startswith("#   ")]
+    suggested = "\n".join(line for line in lines if not line.startswith("secrets/"))
+    now, then = (Alerting.model_validate(yaml.safe_load(said)) for said in (text, suggested))
+
+    assert set(now.channels) == {"log", "file"}  # nobody is told by an address that is not there
+    files = [c.url_file for c in then.channels.values() if isinstance(c, AppriseChannel)]
+    folder = SERVICES["watchdog"]["environment"]["NIGHTWATT_ALERTING"].rpartition("/")[0]
+    assert len(files) == 3
+    assert all(file and file.startswith(f"{folder}/") for file in files)
