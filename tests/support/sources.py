@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Protocol
 
 import asyncssh
 from tests.support.arrival import ROWS, Home, make_feed
@@ -30,6 +30,14 @@ from nightwatt.delivery.loopback import LoopbackServer
 
 FOLDER = "/out/reads"
 NAME = "reads_20260309_001.csv.gz"
+
+
+class Listening(Protocol):
+    """A server somewhere on this machine."""
+
+    @property
+    def port(self) -> int:
+        """Where it listens."""
 
 
 class Source(asyncssh.SFTPServer):
@@ -184,6 +192,7 @@ class FarHome:
     server: Path
     keys: str = "keys"
     pinned: str = ""
+    user: str = "nightwatt"
     timeout_s: float = 10.0
     safe_bytes: int = SAFE_BYTES
     waits: tuple[float, ...] = ()
@@ -227,7 +236,7 @@ class FarHome:
         return SftpSettings(
             host="127.0.0.1",
             port=port,
-            user="nightwatt",
+            user=self.user,
             key_file=self.home.root / "keys" / "client_key",
             host_key=self.pinned,
             timeout_seconds=self.timeout_s,
@@ -239,12 +248,12 @@ class FarHome:
         partials = Partials(partials_path(self.home.settings.landing, feed.feed), self.safe_bytes)
         return SftpFolder(source, self.settings(port), partials, Patience(self.slept.append, self.waits))
 
-    def arrive(self, server: LoopbackServer, feed: Feed | None = None) -> Arrived:
+    def arrive(self, server: Listening, feed: Feed | None = None) -> Arrived:
         feed = feed or plain_feed()
         with self.open(server.port, feed) as folder:
             return arrive(feed, self.home.settings, self.home.ledger, transport=folder)
 
-    def expected(self, server: LoopbackServer, feed: Feed | None = None) -> Expectation:
+    def expected(self, server: Listening, feed: Feed | None = None) -> Expectation:
         feed = feed or plain_feed()
         day = self.home.now.date()
         with self.open(server.port, feed) as folder:
