@@ -16,6 +16,7 @@ from airflow.sdk.exceptions import AirflowSkipException
 from nightwatt.calendar import utc_now, wall_instant
 from nightwatt.contracts.catalog import load_catalog
 from nightwatt.contracts.feed import Feed
+from nightwatt.contracts.sources import LocalSource
 from nightwatt.errors import TerminalError
 from nightwatt.settings import Settings
 from nightwatt_airflow.business_date import business_date_in
@@ -86,10 +87,12 @@ class FeedArrivedSensor(BaseSensorOperator):
         if event["status"] == "refused":
             raise TerminalError(event["code"], event["message"], event["remedy"])
         feed = self._contract()
+        source = feed.arrival.source
+        place = Settings().inbound / feed.arrival.folder if isinstance(source, LocalSource) else source.place
         late = TerminalError(
             "arrival.missing",
             f"feed {feed.feed} is not complete for {business_date_in(context)}: {event['reason']}; looked for "
-            f"{feed.arrival.pattern} in {Settings().inbound / feed.arrival.folder}",
+            f"{feed.arrival.pattern} in {place}",
             f"ask {feed.owner} for the files, then clear this task; files that come later are taken in then. To go on "
             f"without them: nightwatt feeds skip {feed.feed} --date {business_date_in(context)}, then clear this task",
         )

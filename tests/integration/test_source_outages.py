@@ -16,14 +16,17 @@ from typing import Any
 import pytest
 from tests.support.platforms import NIGHT, House, accounts, house
 from tests.support.sources import Dropping, Source, fresh
+from typer.testing import CliRunner
 
 from nightwatt import stages
 from nightwatt.arrival import breaker
+from nightwatt.cli.app import app
 from nightwatt.delivery.loopback import LoopbackServer
 from nightwatt.errors import TerminalError
 from nightwatt.ledger import breakers, looks
 from nightwatt.ledger.models import BreakerState
 from nightwatt.stages import fetching
+from nightwatt.stages import sources as stages_sources
 
 MINUTE = timedelta(minutes=1)
 
@@ -211,3 +214,62 @@ def test_a_try_that_ends_before_the_source_is_asked_leaves_the_try_to_the_next(f
 
     with breaker.visit(platform.ledger, "sftp:crm", platform.settings.tz) as going:
         assert going.is_try
+
+
+def test_a_person_who_knows_that_it_is_back_need_not_wait(far: Far) -> None:
+    with far.serving():
+        far.look()
+    for _ in range(3):
+        far.look()
+    (before,) = stages_sources.sources(far.home.platform)
+    assert (before.source, before.feeds, before.state) == ("sftp:crm", ("accounts", "others"), BreakerState.OPEN)
+
+    with far.serving():
+        answers = stages_sources.ask_source(far.home.platform, "sftp:crm")
+
+    assert [(a.feed, a.is_well) for a in answers] == [("accounts", True), ("others", False)]
+    assert "source.folder_missing" in answers[1].words
+    (after,) = stages_sources.sources(far.home.platform)
+    assert (after.state, after.failures, after.error) == (BreakerState.CLOSED, 0, None)
+
+
+def test_a_source_that_is_still_away_stays_alone_after_a_person_asked(far: Far) -> None:
+    with far.serving():
+        far.look()
+    for _ in range(3):
+        far.look()
+
+    answers = stages_sources.ask_source(far.home.platform, "sftp:crm")
+
+    assert [a.is_well for a in answers] == [False, False]
+    assert "source.left_alone" in answers[1].words
+    assert far.breaker() == (BreakerState.OPEN, 4)
+
+
+def test_only_sources_of_feeds_in_use_can_be_asked(far: Far) -> None:
+    with pytest.raises(TerminalError, match="sources in use: sftp:crm"):
+        stages_sources.ask_source(far.home.platform, "sftp:elsewhere")
+
+
+def test_the_same_in_the_terminal(far: Far) -> None:
+    catalog = far.home.platform.settings.catalog
+    command = ["--home", str(far.home.platform.settings.home), "--catalog", str(catalog), "sources"]
+    for _ in range(3):
+        breakers.failed(far.home.platform.ledger, "sftp:crm", "anybody", "[source.unreachable] gone -> wait")
+
+    listed, shown = (CliRunner().invoke(app, [*command, "list", *more]) for more in (["--json"], []))
+    with far.serving():
+        asked = CliRunner().invoke(app, [*command, "ask", "sftp:crm"])
+    table = CliRunner().invoke(app, [*command, "list"])
+
+    assert json.loads(listed.stdout) == [
+        {
+            "source": "sftp:crm", "state": "open", "failures": 3, "since": "2026-03-09T08:00:00+00:00",
+            "retry_at": "2026-03-09T08:05:00+00:00", "feeds": ["accounts", "others"],
+            "error": "[source.unreachable] gone -> wait",
+        }
+    ]  # fmt: skip
+    assert "[source.unreachable] gone" in shown.stdout
+    assert asked.exit_code == 1
+    assert asked.stdout.splitlines()[0] == "good  accounts: /out on sftp:crm: 0 names"
+    assert "sftp:crm  asked as usual" in table.stdout

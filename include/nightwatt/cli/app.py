@@ -25,6 +25,7 @@ from nightwatt.cli import (
     rejects,
     sent,
     simulate,
+    sources,
     stages,
 )
 from nightwatt.cli.calendar import calendar
@@ -66,6 +67,7 @@ for decision in (decisions.release, decisions.skip, decisions.accept, decisions.
     feeds.app.command()(decision)
 feeds.app.command("decisions")(decisions.list_decisions)
 app.add_typer(feeds.app, name="feeds", help="Contracts of what comes in, and what people decide about a night of it.")
+app.add_typer(sources.app, name="sources", help="Servers, databases and services that feeds are fetched from.")
 app.add_typer(alerts.app, name="alerts", help="What is wrong, and who has it in hand.")
 app.add_typer(receipts.app, name="receipts", help="Files that arrived.")
 app.add_typer(rejects.app, name="rejects", help="Lines put aside, and bringing them back.")

@@ -37,6 +37,16 @@ class SftpSource(_Strict):
         None, description="folder on the server a file is moved to once it is received; it stays where it is otherwise"
     )
 
+    @property
+    def name(self) -> str:
+        """The source as the ledger names it; all feeds of one connection share it."""
+        return f"{self.kind}:{self.connection}"
+
+    @property
+    def place(self) -> str:
+        """Where the files lie, for messages."""
+        return f"{self.folder} on {self.name}"
+
 
 class SqlSource(_Strict):
     """Rows of a database changed since the last extraction."""
@@ -52,6 +62,16 @@ class SqlSource(_Strict):
         ge=0,
         description="minutes before the last mark that are read again: a transaction may commit long after it stamped",
     )
+
+    @property
+    def name(self) -> str:
+        """The source as the ledger names it; all feeds of one connection share it."""
+        return f"{self.kind}:{self.connection}"
+
+    @property
+    def place(self) -> str:
+        """Where the rows lie, for messages."""
+        return f"{self.table} on {self.name}"
 
 
 class HttpSource(_Strict):
@@ -101,5 +121,18 @@ class HttpSource(_Strict):
         except (KeyError, IndexError, ValueError, AttributeError) as e:
             raise ValueError("changed_since may hold {since:%Y-%m-%d %H:%M:%S} and the like, or {since_ms}") from e
 
+    @property
+    def name(self) -> str:
+        """The source as the ledger names it; all feeds of one connection share it."""
+        return f"{self.kind}:{self.connection}"
+
+    @property
+    def place(self) -> str:
+        """Where the rows lie, for messages."""
+        return f"{self.path} on {self.name}"
+
+
+FarSource = SftpSource | SqlSource | HttpSource
+"""Sources elsewhere: they have a name in the ledger, and may be away."""
 
 Source = Annotated[LocalSource | SftpSource | SqlSource | HttpSource, Field(discriminator="kind")]

@@ -87,6 +87,17 @@ def _takes_the_try(ledger: Ledger, source: str, visitor: str, now: datetime) -> 
         return taken.scalar_one_or_none() is not None
 
 
+def end_pause(ledger: Ledger, source: str) -> None:
+    """Let the next that asks have the try, whatever is left of the pause; a person knows that the source is back."""
+    now = ledger.clock()
+    with ledger.write() as session:
+        session.execute(
+            update(Breaker)
+            .where(Breaker.source == source, Breaker.state == BreakerState.OPEN, Breaker.retry_at > now)
+            .values(retry_at=now, updated_at=now)
+        )
+
+
 def answered(ledger: Ledger, source: str, visitor: str) -> None:
     """End a try that the source answered: others may visit it too. Its failures count until a visit went well."""
     _end_try(ledger, source, visitor, BreakerState.CLOSED, None)

@@ -36,11 +36,6 @@ _SLACK = timedelta(seconds=30)
 """A sweep that comes a moment early counts as on time; it would otherwise leave out every second pull."""
 
 
-def source_name(source: SftpSource | SqlSource | HttpSource) -> str:
-    """Name a source in the ledger: all feeds of one connection share its breaker."""
-    return f"{source.kind}:{source.connection}"
-
-
 @contextmanager
 def reach(platform: Platform, feed: Feed) -> Iterator[Transport | None]:
     """Reach the folder a feed's files lie in, for the length of a block; None stands for its inbound folder.
@@ -56,7 +51,7 @@ def reach(platform: Platform, feed: Feed) -> Iterator[Transport | None]:
     settings = sftp_settings(source.connection, code="source.connection_settings")
     partials = _partials(platform, feed)
     with (
-        breaker.visit(platform.ledger, source_name(source), platform.settings.tz) as going,
+        breaker.visit(platform.ledger, source.name, platform.settings.tz) as going,
         SftpFolder(source, settings, partials, _patience(going)) as folder,
     ):
         going.answered()
@@ -112,7 +107,7 @@ def pull_now(platform: Platform, feed_name: str, business_date: date, *, everyth
 def _pull(
     platform: Platform, feed: Feed, source: SqlSource | HttpSource, business_date: date, *, everything: bool = False
 ) -> Extracted:
-    with breaker.visit(platform.ledger, source_name(source), platform.settings.tz) as going:
+    with breaker.visit(platform.ledger, source.name, platform.settings.tz) as going:
         patience = _patience(going)
         rows = breaker.Watched(rows_of(platform, feed, patience), going)
         # A service is asked again for the page that failed; of a database, all is read again, in a new view of it.
