@@ -45,6 +45,15 @@ class CheckResult:
         return self.blocks and not self.passed
 
 
+@dataclass(frozen=True)
+class Reporting:
+    """How many service points of a commodity usually report, and how many of those did not on a day."""
+
+    commodity: str
+    usual: int
+    silent: int
+
+
 def record(
     session: Session,
     results: Iterable[CheckResult],

@@ -22,6 +22,7 @@ from nightwatt.intake.tables import lake_columns
 from nightwatt.ledger import loads, publications
 from nightwatt.ledger.models import Publication
 from nightwatt.reads import StoreVersion
+from nightwatt.stages.counting_meters import count_meters
 from nightwatt.stages.loading import lake_files, read_feeds
 from nightwatt.stages.platform import Platform
 from nightwatt.warehouse import Audiences, BuildInputs, StoreVersionInput, TableInput
@@ -103,7 +104,10 @@ def _summary(domain: str, result: warehouse.BuildResult) -> BuildSummary:
 def publish(platform: Platform, domain: str, as_of: date) -> PublishSummary:
     """Let readers see what was built; if checks fail they keep what they have."""
     with platform.ledger.run("publish", _known(domain), as_of, platform.started_by), alone(platform, domain, "publish"):
-        return publish_built(platform, domain, as_of)
+        summary = publish_built(platform, domain, as_of)
+        if domain == "usage":
+            count_meters(platform, as_of, summary.sequence)
+    return summary
 
 
 def publish_built(platform: Platform, domain: str, as_of: date) -> PublishSummary:

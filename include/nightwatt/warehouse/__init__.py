@@ -12,6 +12,7 @@ from nightwatt.warehouse.dbt import DbtResult, NodeResult, run_dbt
 from nightwatt.warehouse.inputs import BuildInputs, StoreVersionInput, TableInput
 from nightwatt.warehouse.mask_key import MaskKey, mask_key
 from nightwatt.warehouse.meta import LastBuild, last_build, last_build_of
+from nightwatt.warehouse.meters import reporting
 from nightwatt.warehouse.model_docs import page_path, write_model_docs
 from nightwatt.warehouse.publish import PublishResult, Terms, publish
 from nightwatt.warehouse.published_reconciliation import published_comparisons
@@ -49,6 +50,7 @@ __all__ = [
     "published_comparisons",
     "published_tables",
     "reconciliation",
+    "reporting",
     "roll_back",
     "run_dbt",
     "run_sql",
