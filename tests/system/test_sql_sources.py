@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import random
+import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -159,8 +162,7 @@ def test_a_row_changed_while_rows_are_read_is_not_lost(source: Source) -> None:
     assert (len(known), known["1"], known["20000"]) == (20_000, "changed", "changed")
 
 
-def test_many_writers_and_pulls_at_once_end_with_every_change_known(source: Source) -> None:
-    """Transactions stamp when they begin and commit in any order, some long after later-stamped ones."""
+def test_what_is_committed_after_a_later_stamped_change_is_not_lost(source: Source) -> None:
     source.do(ACCOUNTS)
     feed = make_feed(look_back_min=30)
     slow = source.connect()
@@ -177,6 +179,45 @@ def test_many_writers_and_pulls_at_once_end_with_every_change_known(source: Sour
 
     assert source.read[-1].since == "2026-03-09 04:47:00"
     assert source.state_after(feed) == {"slow": "first"} | {f"q{m}": "quick" for m in range(2, 20, 3)}
+
+
+def test_many_writers_and_pulls_at_once_end_with_every_change_known(source: Source) -> None:
+    """Transactions stamp at one time and commit at another, in any order, while pull follows pull."""
+    source.do(ACCOUNTS, "insert into ci_acct select n::text, '0', clock_timestamp() from generate_series(1, 200) n")
+    source.now, feed = datetime.now(UTC) + timedelta(minutes=1), make_feed(look_back_min=1)
+    ended = threading.Event()
+
+    def write(seed: int) -> None:
+        chance = random.Random(seed)
+        with source.connect() as connection:
+            for change in range(40):
+                mine = sorted(chance.sample(range(1, 201), 5))  # in order, so that writers never wait in a circle
+                for account in mine:
+                    connection.execute(
+                        b"update ci_acct set note = %s, upd = clock_timestamp() where acct_id = %s",
+                        (f"{seed}.{change}", str(account)),
+                    )
+                connection.execute(b"select pg_sleep(%s)", (chance.random() / 50,))  # others commit meanwhile
+                connection.commit()
+
+    def pull() -> int:
+        while not ended.is_set():
+            source.pull(feed)
+        return len(source.read)
+
+    with ThreadPoolExecutor(5) as pool:
+        pulling = pool.submit(pull)
+        try:
+            for written in [pool.submit(write, seed) for seed in range(4)]:
+                written.result()
+        finally:
+            ended.set()
+        assert pulling.result() > 2
+    source.pull(feed)
+
+    with source.connect() as connection:
+        truth = dict(connection.execute(b"select acct_id, note from ci_acct").fetchall())
+    assert source.state_after(feed) == truth
 
 
 def test_a_transaction_open_for_longer_than_the_look_back_is_what_the_contract_must_rule_out(source: Source) -> None:
@@ -258,6 +299,18 @@ def test_both_ways_of_reading_a_database_give_the_same_text(source: Source, monk
         del row["UPD"]
         row["INSTANT"] = row["INSTANT"] and f"{row['INSTANT'][:19]}{row['INSTANT'][19:].rstrip('0')}"  # .5 and .500000
     assert fetched == copied
+
+
+def test_a_type_nobody_here_knows_is_written_as_the_database_writes_it(source: Source) -> None:
+    source.do(
+        "create type state as enum ('open', 'shut')",
+        "create table ci_acct as "
+        "select '1'::bpchar as a, 'open'::state as b, int4range(1, 5) as c, '{1,2}'::int[] as d",
+    )
+    columns = [{"name": n, "field": n.lower()} for n in "ABCD"]
+    assert source.pull(make_feed(columns, key="a", changed_at=None)).to_pylist() == [
+        {"A": "1", "B": "open", "C": "[1,5)", "D": "{1,2}"}
+    ]
 
 
 def test_one_column_of_nulls_and_empty_texts_stays_apart(source: Source) -> None:

@@ -6,6 +6,7 @@ not belong here: running it (`sql.py`) and where it begins.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -35,7 +36,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects import oracle
 from sqlalchemy.engine.interfaces import ReflectedColumn
-from sqlalchemy.exc import NoSuchTableError
+from sqlalchemy.exc import NoSuchTableError, SAWarning
 from sqlalchemy.types import NullType
 
 from nightwatt.arrival.transport import PlaceRefused
@@ -145,7 +146,10 @@ def _described(connection: Connection, table: str) -> tuple[Sequence[ReflectedCo
     looking = inspect(connection)
     for spelled in (lambda part: part, str.lower):  # a database folds the names of its tables; a contract need not
         try:
-            described = looking.get_columns(spelled(name), spelled(schema) or None)
+            with warnings.catch_warnings():
+                # A type SQLAlchemy has no class for is written by the database like any other.
+                warnings.simplefilter("ignore", SAWarning)
+                described = looking.get_columns(spelled(name), spelled(schema) or None)
         except NoSuchTableError:
             continue
         if described:
