@@ -50,7 +50,7 @@ class Gis(LocalServer):
 
     ROUTES = (
         ("POST", r"/token", "token"),
-        ("GET", r"/arcgis/rest/services/network/FeatureServer/0/query\?.*", "query"),
+        ("GET", r"(?:/arcgis/rest)?/services/network/FeatureServer/0/query\?.*", "query"),
         ("GET", r"/api/poles(?:\?.*)?", "poles"),
     )
 
