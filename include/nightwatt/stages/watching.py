@@ -98,6 +98,7 @@ def watch(platform: Platform, beat: Beat | None = None, at: Callable[[str], None
         found = verdict_at(platform, session, now)
         news = settle_alerts(session, found, Listening(alerting, now, zone), platform.started_by)
         standing = sorted(alerts.standing(session), key=lambda a: (-Severity(a.severity).rank, a.id))
+        at("planned")
     at("settled")
     outbox = Outbox(platform.ledger, alerting, _senders(platform, alerting), zone, _me(platform), at)
     return WatchSummary(
