@@ -17,9 +17,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import pytest
 from sqlalchemy import create_engine, text
 
 USER = "nightwatt"
+
+BOTH = ["sqlite", pytest.param("postgresql", marks=pytest.mark.system)]
+"""Parameters of a fixture whose tests run on SQLite, and with `--system` on PostgreSQL too."""
 
 
 @dataclass(frozen=True)
@@ -34,12 +38,12 @@ class Server:
         """Return the SQLAlchemy address of a database."""
         return f"postgresql+psycopg://{USER}@127.0.0.1:{self.port}/{database}"
 
-    def new_database(self, name: str | None = None) -> str:
-        """Create an empty database and return its address."""
+    def new_database(self, name: str | None = None, template: str = "template1") -> str:
+        """Create an empty database, or a copy of another that nobody is in, and return its address."""
         name = name or f"test_{next(self._numbers)}"
         engine = create_engine(self.address("postgres"), isolation_level="AUTOCOMMIT")
         with engine.connect() as connection:
-            connection.execute(text(f"create database {name}"))
+            connection.execute(text(f"create database {name} template {template}"))
         engine.dispose()
         return self.address(name)
 

@@ -1,4 +1,4 @@
-"""A new ledger for each test, copied from one that was made once: making one takes longer than the tests here.
+"""A new ledger for each test, on either database; SQLite's is a copy, since making one takes longer than the tests.
 
 Belongs here: that ledger. Does not belong here: rows.
 """
@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tests.support.postgres import BOTH, Server
 
 from nightwatt.ledger import Ledger
 
@@ -22,10 +23,15 @@ def empty_ledger(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-@pytest.fixture
-def ledger(empty_ledger: Path, tmp_path: Path) -> Iterator[Ledger]:
+@pytest.fixture(params=BOTH)
+def ledger(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Ledger]:
     """A ledger of this test's own."""
-    shutil.copy(empty_ledger, tmp_path / "ledger.db")
-    opened = Ledger.open(f"sqlite:///{tmp_path / 'ledger.db'}")
+    if request.param == "sqlite":
+        shutil.copy(request.getfixturevalue("empty_ledger"), tmp_path / "ledger.db")
+        address = f"sqlite:///{tmp_path / 'ledger.db'}"
+    else:
+        server: Server = request.getfixturevalue("server")
+        address = server.new_database(template=request.getfixturevalue("ledger_on_postgres"))
+    opened = Ledger.open(address)
     yield opened
     opened.close()

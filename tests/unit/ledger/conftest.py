@@ -10,27 +10,27 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from tests.support.postgres import Server, running_server
+from tests.support.postgres import BOTH, Server
 
 from nightwatt.ledger import Ledger
 
 NOW = datetime(2026, 3, 9, 8, 30, tzinfo=UTC)
 
-BOTH = ["sqlite", pytest.param("postgresql", marks=pytest.mark.system)]
-
-
-@pytest.fixture(scope="session")
-def server() -> Iterator[Server]:
-    """Start a PostgreSQL, for the tests that ask for one."""
-    with running_server() as running:
-        yield running
-
 
 @pytest.fixture(params=BOTH)
 def address(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """Return the address of a ledger that is not there yet."""
+    """Return the address of a ledger in which nothing stands; on SQLite it is not there yet."""
     if request.param == "sqlite":
         return f"sqlite:///{tmp_path / 'deep' / 'ledger.db'}"
+    server: Server = request.getfixturevalue("server")
+    return server.new_database(template=request.getfixturevalue("ledger_on_postgres"))
+
+
+@pytest.fixture(params=BOTH)
+def unborn(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """Return the address of a ledger that is not there yet."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'ledger.db'}"
     server: Server = request.getfixturevalue("server")
     return server.new_database()
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
 from sqlalchemy.exc import IntegrityError
@@ -16,13 +14,6 @@ from nightwatt.ledger.models import Alert, AlertState
 
 NOW = datetime(2026, 3, 9, 8, 30, tzinfo=UTC)
 LATER = NOW + timedelta(hours=1)
-
-
-@pytest.fixture
-def ledger(tmp_path: Path) -> Iterator[Ledger]:
-    opened = Ledger.open(f"sqlite:///{tmp_path / 'ledger.db'}", lambda: NOW)
-    yield opened
-    opened.close()
 
 
 def opened(ledger: Ledger, at: datetime = NOW) -> int:

@@ -29,10 +29,12 @@ OLD_SENDING = """
 """
 
 
-def test_the_migrations_make_exactly_the_models(ledger: Ledger) -> None:
+def test_the_migrations_make_exactly_the_models(unborn: str) -> None:
+    ledger = Ledger.open(unborn)
     with ledger.engine.connect() as connection:
         context = MigrationContext.configure(connection, opts={"compare_type": True})
         assert compare_metadata(context, Base.metadata) == []
+    ledger.close()
 
 
 def test_opening_again_changes_nothing(ledger: Ledger, address: str) -> None:
@@ -103,10 +105,10 @@ ledger.close()
 """
 
 
-def test_numbers_are_handed_out_once_and_in_order_to_four_processes_at_once(address: str) -> None:
+def test_numbers_are_handed_out_once_and_in_order_to_four_processes_at_once(unborn: str) -> None:
     # All four also race to create the ledger.
     pipes = {name: subprocess.PIPE for name in ("stdin", "stdout", "stderr")}
-    writers = [subprocess.Popen([sys.executable, "-c", WRITER, address, str(n)], text=True, **pipes) for n in range(4)]
+    writers = [subprocess.Popen([sys.executable, "-c", WRITER, unborn, str(n)], text=True, **pipes) for n in range(4)]
     assert [writer.stdout.readline() for writer in writers if writer.stdout] == ["ready\n"] * 4
     for writer in writers:
         assert writer.stdin
@@ -115,7 +117,7 @@ def test_numbers_are_handed_out_once_and_in_order_to_four_processes_at_once(addr
     for writer in writers:
         _, errors = writer.communicate(timeout=120)
         assert writer.returncode == 0, errors
-    ledger = Ledger.open(address)
+    ledger = Ledger.open(unborn)
     with ledger.read() as session:
         rows = session.execute(select(Run.subject, Run.started_by).order_by(Run.id)).all()
     ledger.close()
