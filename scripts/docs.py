@@ -31,6 +31,7 @@ def pages() -> dict[str, str]:
         "reference/contract_delivery.md": contracts.delivery_page(),
         "reference/contract_alerting.md": contracts.alerting_page(),
         "reference/contract_audience.md": contracts.audience_page(),
+        "reference/contract_holidays.md": contracts.holidays_page(),
     }
     return made | {f"schema/{name}": content for name, content in contracts.schema_files().items()}
 

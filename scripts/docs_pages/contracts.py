@@ -41,6 +41,8 @@ WORDS = {
     "QuietHours.start": "when they begin",
     "QuietHours.end": "when they end; earlier than the start means the next morning",
     "Alerting.quiet_hours": "hours in which warnings wait; critical messages do not",
+    "Holidays.holidays": "every holiday; of two on one day the first gives its name",
+    "Holiday.name": "what people call it",
     "Audience.audience": "name of the audience; the file is called after it, and so is its folder",
     "Audience.title": "what people call it",
     "Audience.tables": "the tables it sees",
@@ -147,6 +149,18 @@ def alerting_page() -> str:
     `docs/schema/alerting.json` is the same as JSON Schema.
     """
     return _contract_page("How people are told", "alerting", introduction)
+
+
+def holidays_page() -> str:
+    """Return the page on the utility's holidays."""
+    introduction = """
+    One file of the catalog, `holidays.yaml`: the days on which the utility and its senders rest, as rules that give a
+    date in every year. A catalog without it has no holidays. What a holiday means for a feed, `schedule.holidays` of
+    [its contract](contract_feed.md) says; `nightwatt calendar` shows the result. Each holiday is one of: a single date
+    (`on_date`), a day of a month (`month`, `day`), a weekday of a month (`month`, `weekday`, `nth`).
+    `docs/schema/holidays.json` is the same as JSON Schema.
+    """
+    return _contract_page("Holidays", "holidays", introduction)
 
 
 def keys(schema: Schema, model: str) -> list[Key]:

@@ -18,6 +18,7 @@ from structlog.testing import capture_logs
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from airflow.dag_processing.dagbag import DagBag
     from airflow.models.deadline import Deadline
     from sqlalchemy.orm import Session
 
@@ -30,6 +31,14 @@ NEW_YORK = ZoneInfo("America/New_York")
 def local(day: date, wall: str) -> datetime:
     """An instant by New York's wall clock."""
     return datetime.combine(day, time.fromisoformat(wall), tzinfo=NEW_YORK)
+
+
+def test_chains_start_when_the_calendar_says(bag: DagBag) -> None:
+    from nightwatt.alerting.plan import DOMAIN_STARTS
+
+    for domain, dag_id in (("billing", "billing_nightly"), ("usage", "usage_daily")):
+        start = DOMAIN_STARTS[domain]
+        assert bag.dags[dag_id].timetable.expression == f"{start.minute} {start.hour} * * *"
 
 
 # --- the reference alone -------------------------------------------------------------------------------

@@ -31,6 +31,7 @@ mode: full
 absence: close
 completeness: {min_rows: 100, min_pct_of_median: 90, median_nights: 14}
 reject_tolerance_pct: 0.5
+schedule: {days: [mon, 15, last], holidays: next_day, rounds: [{by: "02:00", files: 1}]}
 deadlines: {expected_by: "03:00", late_at: "04:00", deadline: "06:00"}
 on_failure: skip
 """
@@ -86,7 +87,7 @@ entity: interval_read
 commodity: gas
 arrival:
   pattern: "wide.csv"
-  wholeness: {rule: trailer, prefix: "TRAILER,", count_position: 2}
+  wholeness: {rule: trailer, prefix: "TRAILER,", count_position: 2, totals: {"V{slot}": 3}}
 columns:
   - {name: SP, field: service_point_id}
   - {name: DAY, field: stamp_date, type: date}
@@ -98,6 +99,14 @@ interval:
   clock: {kind: fixed, offset: "-05:00"}
   quality: {constant: actual}
 mode: append
+completeness:
+  min_pct_of_median: 90
+  max_pct_of_median: 150
+  min_meters_pct_of_median: 95
+  min_total_pct_of_median: 50
+  max_total_pct_of_median: 200
+  max_missing_meters_pct: 1
+schedule: {every_min: 15, alert_after_min: 60}
 deadlines: {expected_by: "03:00", late_at: "04:00", deadline: "06:00"}
 """
 
@@ -725,6 +734,30 @@ FAULTS = {
         'mode: delta\nschedule: {every_min: 5, alert_after_min: 30, rounds: [{by: "02:00", files: 1}]}\n',
         "schedule",
         "not both",
+        "correct",
+    ),
+    "service points of a table": (
+        TABLE,
+        "min_rows: 100, ",
+        "min_rows: 100, max_missing_meters_pct: 1, ",
+        "(whole contract)",
+        "a table has no service points",
+        "correct",
+    ),
+    "a sum of a column that is read past": (
+        WIDE_READS,
+        '{"V{slot}": 3}',
+        '{"Q{slot}": 3}',
+        "(whole contract)",
+        "no columns of values that are kept",
+        "correct",
+    ),
+    "too much that is less than usual": (
+        TABLE,
+        "min_pct_of_median: 90",
+        "max_pct_of_median: 90",
+        "completeness.max_pct_of_median",
+        "greater than 100",
         "correct",
     ),
     "a share over a hundred": (

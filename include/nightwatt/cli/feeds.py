@@ -24,7 +24,7 @@ def list_feeds(ctx: typer.Context) -> None:
     """List the feeds in use: what each brings, its files, its times."""
     context: Context = ctx.obj
     table = Table(box=None, pad_edge=False)
-    for heading in ("feed", "brings", "files", "whole when", "expected", "deadline"):
+    for heading in ("feed", "brings", "files", "whole when", "comes", "expected", "deadline"):
         table.add_column(heading, no_wrap=heading == "feed", overflow="fold")
     for name, feed in sorted(context.catalog().feeds.items()):
         files = feed.arrival.pattern if feed.arrival.folder == "." else f"{feed.arrival.folder}/{feed.arrival.pattern}"
@@ -33,6 +33,7 @@ def list_feeds(ctx: typer.Context) -> None:
             f"{feed.entity} ({feed.mode})",
             files,
             feed.arrival.wholeness.rule,
+            feed.schedule.told(),
             f"{feed.deadlines.expected_by:%H:%M}",
             f"{feed.deadlines.deadline:%H:%M}",
         )

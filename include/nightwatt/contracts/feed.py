@@ -384,7 +384,20 @@ class Feed(_Strict):
             raise ValueError("absence: close needs mode: full; a delta file says nothing about the rows it leaves out")
         self._check_rounds()
         self._check_source()
+        self._check_completeness()
         return self
+
+    def _check_completeness(self) -> None:
+        """What is counted of reads cannot be asked of tables; sums are of numbers that are kept."""
+        is_reads = self.entity == "interval_read"
+        for name in ("min_meters_pct_of_median", "max_missing_meters_pct"):
+            if getattr(self.completeness, name) is not None and not is_reads:
+                raise ValueError(f"completeness.{name} needs entity interval_read; a table has no service points")
+        rule = self.arrival.wholeness
+        wanted = rule.totals if isinstance(rule, Trailer) else {}
+        summed = {c.name for c in self.columns if (c.field == "value" if is_reads else c.field and c.type == "decimal")}
+        if unknown := sorted(set(wanted) - summed):
+            raise ValueError(f"arrival.wholeness.totals {unknown} are no columns of values that are kept")
 
     def _check_source(self) -> None:
         """Rows that are pulled become files of ours, a new one for each pull; nobody else says when they are whole."""
