@@ -369,6 +369,14 @@ FAULTS = {
         "takes all rows",
         "correct",
     ),
+    "more than one pull a night": (
+        PULLED,
+        "  folder: ccb/pulled",
+        "  min_files: 2\n  folder: ccb/pulled",
+        WHOLE,
+        "pulled once a night",
+        "correct",
+    ),
     "a change time that is no column": (
         PULLED,
         "changed_at: LAST_UPD_DTTM",

@@ -417,6 +417,10 @@ class Feed(_Strict):
         patterns = [arrival.pattern] + ([arrival.wholeness.pattern] if isinstance(arrival.wholeness, Manifest) else [])
         if lacking := [p for p in patterns if "{part}" not in p or "{business_date:" not in p]:
             raise ValueError(f"{lacking[0]}: a file a pull needs names with {{business_date:...}} and {{part}}")
+        if arrival.min_files > 1 or self.schedule.rounds:
+            raise ValueError(
+                "rows are pulled once a night, or with schedule.every_min: no rounds, no min_files above 1"
+            )
         self._check_changes(source)
 
     def _check_changes(self, source: SqlSource | HttpSource) -> None:

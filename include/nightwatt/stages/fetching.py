@@ -123,7 +123,8 @@ def _patience(going: breaker.Visit) -> Patience:
 
 def is_due(platform: Platform, feed: Feed, business_date: date) -> bool:
     """Return whether rows are to be pulled for a night: once, or each so many minutes of it in near real time."""
-    if business_date > platform.business_date():
+    word = feed.schedule.word_on(business_date, platform.catalog.holidays)
+    if business_date > platform.business_date() or not word.is_expected:
         return False
     with platform.ledger.read() as session:
         last = extractions.latest(session, feed.feed, business_date)

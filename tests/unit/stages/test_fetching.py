@@ -91,6 +91,12 @@ def test_no_night_is_pulled_before_it_has_come_and_a_past_one_only_if_it_never_w
     assert [day for day, *_ in nightly.pulls()] == [NIGHT - timedelta(1)]
 
 
+def test_nothing_is_pulled_on_a_day_without_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for world in make_world(tmp_path, monkeypatch, schedule={"days": ["tue"]}):
+        monday = stages.expectation(world.platform, FEED, NIGHT)
+        assert (monday.is_expected, world.pulls()) == (False, [])
+
+
 def test_a_live_feed_is_pulled_as_often_as_its_contract_says(live: World) -> None:
     asked = []
     for minutes in (0, 1, 4, 5, 9, 11):
