@@ -104,6 +104,10 @@ test: $(READY) ## every test that needs nothing from the operating system
 test-long: $(READY) ## the tests that take minutes, left out of `make test`
 	$(BIN)/pytest $(PARALLEL) --long -m long $(PYTEST_ARGS)
 
+.PHONY: test-system
+test-system: $(READY) ## the tests that need sshd, PostgreSQL and Chromium; as root
+	$(BIN)/pytest $(PARALLEL) --system -m system $(PYTEST_ARGS)
+
 .PHONY: lint
 lint: $(READY) $(SQL_READY) ## ruff (rules, format) and sqlfluff; changes nothing
 	$(BIN)/ruff check $(PYTHON_PATHS)
