@@ -5,7 +5,7 @@ Belongs here: taking messages and noting when they came. Does not belong here: w
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -25,6 +25,7 @@ class Mail:
     subject: str
     text: str
     to: tuple[str, ...]
+    headers: Mapping[str, str]
 
 
 @dataclass
@@ -32,14 +33,18 @@ class Mailbox:
     """What came so far, and where to send more."""
 
     port: int = 0
+    refuses: bool = False
     mails: list[Mail] = field(default_factory=list)
 
     async def handle_DATA(self, _server: SMTP, _session: Session, envelope: Envelope) -> str:
         """Take a message (aiosmtpd calls this)."""
+        if self.refuses:
+            return "554 no"
         message = cast("EmailMessage", message_from_bytes(cast("bytes", envelope.content), policy=policy.default))
         body = message.get_body(("plain", "html"))
         text = body.get_content() if body else ""
-        self.mails.append(Mail(datetime.now(UTC), str(message["Subject"]), text, tuple(envelope.rcpt_tos)))
+        headers = {name: str(value) for name, value in message.items()}
+        self.mails.append(Mail(datetime.now(UTC), str(message["Subject"]), text, tuple(envelope.rcpt_tos), headers))
         return "250 kept"
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 from structlog.testing import capture_logs
-from tests.support.post_office import WebHook
+from tests.support.web_hook import WebHook
 
 from nightwatt.errors import TransientError
 from nightwatt.ledger.facts import house
