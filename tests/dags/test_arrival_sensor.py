@@ -10,11 +10,14 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from tests.support.platforms import NIGHT, House, house
 
+from nightwatt import stages
 from nightwatt.errors import TerminalError, TransientError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
 
     from nightwatt_airflow.feed_arrived_sensor import FeedArrivedSensor
     from nightwatt_airflow.feed_arrived_trigger import FeedArrivedTrigger
@@ -253,3 +256,38 @@ def test_errors_meet_the_retry_policy(airflow: None, error: Exception, action: s
     from nightwatt_airflow.retry import RETRY_POLICY
 
     assert RETRY_POLICY.evaluate(error, try_number=1, max_tries=3).action.value == action
+
+
+# --- what a look really says ---------------------------------------------------------------------------
+
+
+@pytest.fixture
+def house_of_tonight(airflow: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[House]:
+    """A home of which one feed, accounts, is due tonight; the plugin's settings lead there."""
+    with house(tmp_path) as opened:
+        settings = opened.platform.settings
+        monkeypatch.setenv("NIGHTWATT_HOME", str(settings.home))
+        monkeypatch.setenv("NIGHTWATT_CATALOG", str(settings.catalog))
+        monkeypatch.setenv("NIGHTWATT_CLOCK_AT", opened.clock.now.isoformat())
+        yield opened
+
+
+def test_a_decision_in_the_ledger_reaches_sensor_and_trigger(house_of_tonight: House) -> None:
+    from nightwatt.ledger.models import NightChoice
+    from nightwatt_airflow.feed_arrived_trigger import end_of_waiting, give_up_time, look_for
+
+    platform, deadline = house_of_tonight.platform, datetime(2026, 3, 9, 10, tzinfo=UTC)
+
+    def end() -> tuple[str, datetime]:
+        """How waiting ends a second after the deadline, and when it would."""
+        answer = json.loads(json.dumps(look_for("accounts", NIGHT, "billing_nightly/run")))
+        return end_of_waiting(answer, -1), give_up_time(deadline, answer)
+
+    assert end() == ("timed_out", deadline)
+    for choice, until, expected in (
+        (NightChoice.RELEASE, deadline + timedelta(hours=2), ("timed_out", deadline + timedelta(hours=2))),
+        (NightChoice.ACCEPT, None, ("arrived", deadline)),
+        (NightChoice.SKIP, None, ("skipped", deadline)),
+    ):
+        stages.decide(platform, "accounts", NIGHT, choice, "Ann", "they said so", until=until)
+        assert end() == expected

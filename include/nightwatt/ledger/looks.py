@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
 from sqlalchemy import select
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from nightwatt.ledger.book import Ledger
@@ -44,6 +45,13 @@ def note(ledger: Ledger, feed: str, business_date: date, seen: Seen) -> Look:
         known = session.get(Look, (feed, business_date))
     if known and not _is_news(known, seen, now):
         return known
+    try:
+        return _enter(ledger, feed, business_date, seen, now)
+    except IntegrityError:  # two first looks at once: now there is an entry
+        return _enter(ledger, feed, business_date, seen, now)
+
+
+def _enter(ledger: Ledger, feed: str, business_date: date, seen: Seen, now: datetime) -> Look:
     with ledger.write() as session:
         row = session.get(Look, (feed, business_date))
         if row is None:

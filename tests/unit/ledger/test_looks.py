@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
+from threading import Barrier
 
 import pytest
 
@@ -79,3 +81,18 @@ def test_a_clock_set_back_does_not_silence_looks(ledger: Ledger, clock: Hand) ->
     clock.now = START - timedelta(days=1)
     looks.note(ledger, "reads", NIGHT, NOTHING)
     assert noted(ledger)[1] == clock.now
+
+
+def test_many_first_looks_at_once_are_one_entry_each(ledger: Ledger) -> None:
+    """Sensors, sweeps and people look side by side; whoever comes second finds the entry of the first."""
+    together = Barrier(6)
+
+    def look(feed: str) -> None:
+        together.wait()
+        looks.note(ledger, feed, NIGHT, NOTHING)
+
+    with ThreadPoolExecutor(6) as pool:
+        for n in range(5):
+            list(pool.map(look, [f"reads{n}"] * 6))
+    with ledger.read() as session:
+        assert list(looks.of_night(session, NIGHT)) == [f"reads{n}" for n in range(5)]
