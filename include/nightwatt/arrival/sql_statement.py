@@ -18,6 +18,8 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     DateTime,
+    Float,
+    Integer,
     LargeBinary,
     MetaData,
     Numeric,
@@ -126,7 +128,8 @@ def _oracle_text(column: Column[Any]) -> ColumnElement[Any]:
             return func.to_char(func.sys_extract_utc(column), literal_column(_ORACLE_STAMP_FRACTION))
         has_fraction = kind.__visit_name__ == "TIMESTAMP"
         return func.to_char(column, literal_column(_ORACLE_STAMP_FRACTION if has_fraction else _ORACLE_STAMP))
-    if isinstance(kind, Numeric):
+    is_binary = isinstance(kind, oracle.BINARY_DOUBLE | oracle.BINARY_FLOAT)  # the driver has the same binary numbers
+    if isinstance(kind, Numeric | Integer | Float) and not is_binary:  # FLOAT is decimal there
         return func.to_char(column, literal_column(_ORACLE_NUMBER))
     return column  # text is text, and bytes become text here
 

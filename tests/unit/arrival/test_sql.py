@@ -12,6 +12,7 @@ import psycopg
 import pyarrow.parquet as pq
 import pytest
 import yaml
+from pydantic import SecretStr
 from sqlalchemy import Column, MetaData, Table, types
 from sqlalchemy.dialects import oracle, postgresql
 from sqlalchemy.exc import OperationalError
@@ -21,6 +22,7 @@ from tests.support.contracts import PULLED
 from nightwatt.arrival.extract import Extracted, extract
 from nightwatt.arrival.sql import SqlRows, earliest_wall_time, meaning
 from nightwatt.arrival.sql_statement import Found, statement
+from nightwatt.arrival.transport import SourceAway
 from nightwatt.connections.sql import SqlSettings, sql_settings
 from nightwatt.contracts.feed import Feed
 from nightwatt.contracts.sources import SqlSource
@@ -64,11 +66,13 @@ def test_no_wall_time_after_a_mark_lies_before_the_bound() -> None:
 def found(dialect: str) -> Found:
     kinds: dict[str, Any] = {
         "oracle": [oracle.NUMBER(10), oracle.VARCHAR2(30), oracle.DATE(), oracle.TIMESTAMP(), oracle.RAW(16),
-                   oracle.TIMESTAMP(timezone=True), oracle.TIMESTAMP(local_timezone=True)],
+                   oracle.TIMESTAMP(timezone=True), oracle.FLOAT(), types.INTEGER(), oracle.BINARY_DOUBLE(),
+                   oracle.CLOB(), oracle.TIMESTAMP(local_timezone=True)],
         "postgresql": [types.Numeric(10), types.String(30), types.Boolean(), types.DateTime(), types.LargeBinary(),
-                       types.DateTime(timezone=True), types.DateTime(timezone=True)],
+                       types.DateTime(timezone=True), types.Float(), types.INTEGER(), types.Double(), types.Text(),
+                       types.DateTime(timezone=True)],
     }  # fmt: skip
-    names = ["BAL", "ACCT_ID", "SETUP_DT", "SEEN_DTTM", "TOKEN", "SENT_AT", "LAST_UPD_DTTM"]
+    names = ["BAL", "ACCT_ID", "SETUP_DT", "SEEN_DTTM", "TOKEN", "SENT_AT", "F", "N", "D", "C", "LAST_UPD_DTTM"]
     made = Table("ci_acct", MetaData(), *map(Column, [n.lower() for n in names], kinds[dialect]), schema="cisadm")
     return Found(made, {n: made.c[n.lower()] for n in names}, made.c.last_upd_dttm, (made.c.acct_id,))
 
@@ -80,6 +84,10 @@ to_char(cisadm.ci_acct.setup_dt, 'YYYY-MM-DD HH24:MI:SS') AS "SETUP_DT",
 to_char(cisadm.ci_acct.seen_dttm, 'YYYY-MM-DD HH24:MI:SS.FF6') AS "SEEN_DTTM",
 cisadm.ci_acct.token AS "TOKEN",
 to_char(sys_extract_utc(cisadm.ci_acct.sent_at), 'YYYY-MM-DD HH24:MI:SS.FF6') AS "SENT_AT",
+to_char(cisadm.ci_acct.f, 'TM9', 'NLS_NUMERIC_CHARACTERS=''.,''') AS "F",
+to_char(cisadm.ci_acct.n, 'TM9', 'NLS_NUMERIC_CHARACTERS=''.,''') AS "N",
+cisadm.ci_acct.d AS "D",
+cisadm.ci_acct.c AS "C",
 to_char(sys_extract_utc(cisadm.ci_acct.last_upd_dttm), 'YYYY-MM-DD HH24:MI:SS.FF6') AS "LAST_UPD_DTTM"
 from cisadm.ci_acct
 where cisadm.ci_acct.last_upd_dttm >= from_tz(:since, 'UTC') OR cisadm.ci_acct.last_upd_dttm IS NULL
@@ -92,6 +100,7 @@ CAST(cisadm.ci_acct.setup_dt AS TEXT) AS "SETUP_DT",
 cisadm.ci_acct.seen_dttm AS "SEEN_DTTM",
 encode(cisadm.ci_acct.token, 'hex') AS "TOKEN",
 timezone('UTC', cisadm.ci_acct.sent_at) AS "SENT_AT",
+cisadm.ci_acct.f AS "F", cisadm.ci_acct.n AS "N", cisadm.ci_acct.d AS "D", cisadm.ci_acct.c AS "C",
 timezone('UTC', cisadm.ci_acct.last_upd_dttm) AS "LAST_UPD_DTTM"
 from cisadm.ci_acct
 where cisadm.ci_acct.last_upd_dttm >= %(since)s::TIMESTAMP WITH TIME ZONE OR cisadm.ci_acct.last_upd_dttm IS NULL
@@ -257,6 +266,16 @@ def test_a_password_comes_out_of_its_file_and_into_no_message(tmp_path: Path) ->
     assert settings.address().password == "s3:@/cret"
     assert "cret" not in f"{settings!r} {settings.where}"
     assert settings.where == "ccb.invalid:1521/"
+
+
+def test_oracles_own_driver_is_asked_and_its_silence_understood(home: Home) -> None:
+    """The driver is real, the database is a port nobody listens on."""
+    settings = SqlSettings(
+        url="oracle+oracledb://reader@127.0.0.1:1/?service_name=CCB", password=SecretStr("canary"), timeout_seconds=1
+    )
+    with pytest.raises(SourceAway, match=r"source\.unreachable.*127\.0\.0\.1:1.*DPY-6005") as told:
+        pull(home, make_feed(), settings)
+    assert "canary" not in str(told.value)
 
 
 class OracleError(Exception):
