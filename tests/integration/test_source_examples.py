@@ -7,7 +7,8 @@ import hashlib
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, date, datetime
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -34,6 +35,11 @@ def opened(root: Path, example: str) -> Iterator[Platform]:
     settings = Settings(home=root / "home", catalog=EXAMPLES / example / "catalog", memory_limit="300MB", threads=1)
     with Platform.open("test", settings, clock=lambda: datetime(2026, 3, 8, 8, tzinfo=UTC)) as platform:
         yield platform
+
+
+def monday_of(platform: Platform) -> Platform:
+    """Return the home a day later."""
+    return replace(platform, clock=lambda: datetime(2026, 3, 9, 8, tzinfo=UTC))
 
 
 def test_reads_are_fetched_by_the_manifest_and_moved_aside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -79,11 +85,12 @@ def test_poles_are_pulled_as_edits_and_once_a_week_as_all_that_there_are(
         assert [a.is_well for a in ask_source(platform, "http:gis")] == [True, True]
         ready = [stages.expectation(platform, feed, SUNDAY).is_ready for feed in ("gis_poles", "gis_poles_all")]
         loaded = [stages.load(platform, feed, SUNDAY) for feed in ("gis_poles", "gis_poles_all")]
-        word = platform.catalog.feed("gis_poles_all").schedule.word_on(date(2026, 3, 9), platform.catalog.holidays)
+        asked = len(gis.asked)
+        monday = stages.expectation(monday_of(platform), "gis_poles_all", SUNDAY + timedelta(days=1))
 
     assert ready == [True, True]
     assert [(summary.rows_kept, summary.rows_rejected) for summary in loaded] == [(8, 0), (8, 0)]
-    assert not word.is_expected
+    assert (monday.is_expected, monday.is_ready, len(gis.asked)) == (False, True, asked)
 
 
 @pytest.mark.parametrize("example", ["mdm_sftp", "ccb_sql"])

@@ -259,6 +259,11 @@ class FarHome:
         with self.open(server.port, feed) as folder:
             return expected(feed, day, self.home.ledger, self.home.settings, transport=folder)
 
+    def come(self) -> int:
+        """Return how much of a file counts as come."""
+        marks = list(partials_path(self.home.settings.landing, "reads").glob("*.mark"))
+        return int(marks[0].read_text()) if marks else 0
+
     def parts(self) -> list[str]:
         """Return what lies in the folder of parts."""
         folder = partials_path(self.home.settings.landing, "reads")
@@ -266,3 +271,4 @@ class FarHome:
 
 
 plain_feed = partial(sftp_feed, format={"compression": "plain"})
+done_feed = partial(plain_feed, done_folder=f"{FOLDER}/done")

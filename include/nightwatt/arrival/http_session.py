@@ -6,6 +6,7 @@ refuses us, and a path that is refused. Does not belong here: which pages are as
 
 from __future__ import annotations
 
+import logging
 import ssl
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -41,6 +42,7 @@ class HttpSession:
     """
 
     def __init__(self, settings: HttpSettings, patience: Patience) -> None:
+        logging.getLogger("httpx2").setLevel(logging.WARNING)  # it would tell of every page, with what was asked
         self._settings = settings
         self._patience = patience
         self._open = ExitStack()

@@ -13,6 +13,7 @@ import errno
 import hashlib
 import json
 import os
+import shutil
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -23,6 +24,8 @@ from nightwatt.errors import TransientError
 from nightwatt.log import get
 
 _log = get("arrival")
+
+_NO_LINKS = {errno.EPERM, errno.EOPNOTSUPP, errno.EMLINK, errno.ENOSYS}
 
 SAFE_BYTES = 16 << 20
 """After so many bytes they are flushed and counted: what a killed download can lose."""
@@ -103,9 +106,18 @@ class Part:
         return self._safe_bytes
 
     def give(self, target: Path) -> None:
-        """Give the whole file another name as well; the part stays until it is forgotten."""
+        """Give the whole file another name as well; the part stays until it is forgotten.
+
+        Where a disk knows no second names, the other name gets a copy.
+        """
         with self._writing():
-            os.link(self._path, target)
+            try:
+                os.link(self._path, target)
+            except OSError as e:
+                if e.errno not in _NO_LINKS:
+                    raise
+                shutil.copyfile(self._path, target)
+                durable.fsync_file(target)
 
 
 class _Growth:

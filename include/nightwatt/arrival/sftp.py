@@ -84,7 +84,7 @@ class SftpFolder:
         self._stop()
 
     def _stop(self) -> None:
-        self._run(self._hang_up())
+        self._run(self._end())
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()
@@ -164,6 +164,14 @@ class SftpFolder:
         if self._session is not None:
             session, self._session = self._session, None
             await session.close()
+
+    async def _end(self) -> None:
+        """Hang up, and end what an interrupted visit may have left under way."""
+        await self._hang_up()
+        rest = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
+        for task in rest:
+            task.cancel()
+        await asyncio.gather(*rest, return_exceptions=True)
 
     # ---- questions -------------------------------------------------------------------------------------------
 

@@ -8,6 +8,7 @@ often is tried (`retries.py`).
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Iterator, Sequence
 from contextlib import contextmanager
@@ -20,8 +21,8 @@ from nightwatt.arrival.transport import PlaceRefused, SourceAway, SourceRefused
 from nightwatt.connections.sftp import SftpSettings
 from nightwatt.errors import NightWattError
 
-_BLOCK = 32 * 1024
-_ON_THEIR_WAY = 64  # blocks asked for and not yet here: 2 MiB hide the way there and back
+_BLOCK = 256 * 1024  # what OpenSSH gives at most at a time; of a server that gives less, the rest is asked for
+_ON_THEIR_WAY = 16  # blocks asked for and not yet here: 4 MiB hide the way there and back
 
 _HOST_KEY = (asyncssh.HostKeyNotVerifiable, asyncssh.KeyExchangeFailed)
 _BROKEN = (asyncssh.SFTPConnectionLost, asyncssh.SFTPNoConnection, asyncssh.DisconnectError, asyncssh.ChannelOpenError)
@@ -140,6 +141,7 @@ async def open_session(settings: SftpSettings, *, within_seconds: float) -> Sess
         SourceAway: `source.unreachable`.
         SourceRefused: `source.host_key`, `source.login`, `source.key_file`.
     """
+    asyncssh.set_log_level(logging.WARNING)  # it would tell of every connection, several times a minute
     with _telling(settings, "connecting"):
         async with asyncio.timeout(within_seconds):
             connection = await asyncssh.connect(

@@ -122,7 +122,10 @@ def _patience(going: breaker.Visit) -> Patience:
 
 
 def is_due(platform: Platform, feed: Feed, business_date: date) -> bool:
-    """Return whether rows are to be pulled for a night: once, or each so many minutes of it in near real time."""
+    """Return whether rows are to be pulled for a night: once, or each so many minutes of it in near real time.
+
+    On a date without files of the feed none are, nor for a night that has not come.
+    """
     word = feed.schedule.word_on(business_date, platform.catalog.holidays)
     if business_date > platform.business_date() or not word.is_expected:
         return False
