@@ -221,8 +221,9 @@ def heart(name: str, wall: str, every_s: int | None = 60) -> Heartbeat:
 def breaker(source: str, error: str) -> Breaker:
     """A source that is left alone."""
     return Breaker(
-        source=source, state=BreakerState.OPEN, failures=3, opened_at=at("02:40"), retry_at=at("02:50"), error=error
-    )
+        source=source, state=BreakerState.OPEN, failures=3, opened_at=at("02:40"), retry_at=at("02:50"), error=error,
+        updated_at=at("02:40"),
+    )  # fmt: skip
 
 
 def house(**changes: Any) -> House:

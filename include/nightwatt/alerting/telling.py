@@ -148,6 +148,7 @@ def _begin(
         (alert, kind)
         for alert, kind in news
         if channel in channels_for(listening.alerting, Severity(alert.severity), alert.domain)
+        and (alert.topic, alert.subject) != ("channel", channel)  # what does not get out says so through the others
     ]
     known = matter.loudest(channel, {alert.id for alert, kind in news if kind is NoticeKind.ESCALATED})
     if any(Severity(a.severity).rank > known or a.code.startswith(PROMISES) for a, _ in mine):

@@ -75,11 +75,12 @@ def check(
     files: Annotated[list[Path] | None, typer.Argument(help="Contract files; the whole catalog otherwise.")] = None,
 ) -> None:
     """Check contracts; every fault names file, key and remedy."""
-    from nightwatt.contracts.catalog import check_file
+    from nightwatt.contracts.catalog import check_file, load_alerting
 
     context: Context = ctx.obj
     if not files:
         catalog = context.catalog()
+        load_alerting(context.settings().alerting or catalog.folder / "alerting.yaml")
         console.print(f"{len(catalog.feeds)} feeds in use and {len(catalog.deliveries)} deliveries are good")
         return
     faults = [fault for path in files for fault in check_file(path)]

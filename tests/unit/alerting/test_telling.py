@@ -122,6 +122,13 @@ def test_routes_go_by_severity_and_domain_and_the_end_goes_where_the_beginning_w
     ]  # fmt: skip
 
 
+def test_a_channel_that_does_not_get_through_is_told_of_through_the_others(ledger: Ledger) -> None:
+    scene = Scene(ledger, alerting(routes=[{"channels": ["mail", "pager"]}]))
+    failed = condition("mail", topic="channel", code="channel.failed", cause="channel:mail", business_date=None)
+    assert [m[:2] for m in scene.look(failed)] == [("pager", "opened")]
+    assert [m[:2] for m in scene.look()] == [("pager", "closed")]
+
+
 # --- quiet hours -----------------------------------------------------------------------------------------
 
 

@@ -10,8 +10,11 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
+from tests.support.platforms import house
+from tests.support.verdicts import at
 
 from nightwatt import stages
+from nightwatt.ledger.models import NightChoice
 from nightwatt.settings import Settings
 from nightwatt.stages import Platform
 
@@ -72,3 +75,35 @@ def test_nothing_is_expected_of_a_home_in_which_nothing_ever_happened(tmp_path: 
     clock.now = clock.at("09:00")
     with Platform.open("watchdog", Settings(home=tmp_path), clock=clock) as opened:
         assert stages.watch(opened).is_good
+
+
+def test_a_file_that_lies_there_and_is_not_whole_is_named_with_the_reason(tmp_path: Path) -> None:
+    with house(tmp_path) as opened:
+        folder = opened.platform.settings.inbound / "crm"
+        folder.mkdir(parents=True)
+        (folder / "accounts_20260309_1.csv").write_text("ACCT_ID,N\nA,1\n")
+        stages.expectation(opened.platform, "accounts", NIGHT)
+
+        late = next(a for a in stages.watch(opened.platform).standing if a.code == "feed.late")
+
+    assert late.message.startswith("Accounts: not all there, due by 04:00. Seen: 2 of at least 2 file(s) missing")
+    assert "accounts_20260309_1.csv: " in late.message
+    assert "done has not come" in late.message
+
+
+def test_a_release_holds_the_alarm_back_and_a_skip_ends_it(tmp_path: Path) -> None:
+    with house(tmp_path) as opened:
+        platform, clock = opened.platform, opened.clock
+        stages.expectation(platform, "accounts", NIGHT)
+        until = at("08:00")
+
+        def alarm(wall: str) -> list[tuple[str, str]]:
+            clock.now = at(wall)
+            return [(a.code, a.severity) for a in stages.watch(platform).standing if a.topic == "arrival"]
+
+        assert alarm("05:00") == [("feed.late", "warning")]
+        stages.decide(platform, "accounts", NIGHT, NightChoice.RELEASE, "kim", "they promised seven", until=until)
+        assert alarm("06:30") == [("feed.late", "warning")]
+        assert alarm("08:00") == [("feed.missing", "critical")]
+        stages.decide(platform, "accounts", NIGHT, NightChoice.SKIP, "kim", "it will not come")
+        assert alarm("08:05") == []
