@@ -13,7 +13,9 @@ import pytest
 from tests.support.platforms import NIGHT, House, house
 
 from nightwatt import stages
+from nightwatt.delivery.loopback import LoopbackServer
 from nightwatt.errors import TerminalError, TransientError
+from nightwatt.settings import PROJECT_ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -291,3 +293,27 @@ def test_a_decision_in_the_ledger_reaches_sensor_and_trigger(house_of_tonight: H
     ):
         stages.decide(platform, "accounts", NIGHT, choice, "Ann", "they said so", until=until)
         assert end() == expected
+
+
+def test_a_source_that_is_away_or_left_alone_is_a_reason_to_wait_and_no_failure(
+    airflow: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from nightwatt_airflow.feed_arrived_trigger import look_for
+
+    with LoopbackServer(tmp_path / "server") as server:
+        settings = server.environment("mdm")  # and now it is gone
+    for name, value in settings.items() | {
+        ("NIGHTWATT_HOME", str(tmp_path / "home")),
+        ("NIGHTWATT_CATALOG", str(PROJECT_ROOT / "examples" / "mdm_sftp" / "catalog")),
+    }:
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr("time.sleep", lambda _seconds: None)
+
+    looks = [look_for(FEED, NIGHT, "usage_daily/run") for _ in range(4)]
+
+    assert [look["is_ready"] for look in looks] == [False] * 4
+    assert ["source.unreachable" in look["reason"] for look in looks] == [True] * 4  # the last failure is named
+    assert ["source.left_alone" in look["reason"] for look in looks] == [False, False, False, True]
+    _, method = deferred(sensor())
+    with pytest.raises(TerminalError, match=r"looked for .* in /outgoing/interval on sftp:mdm"):
+        getattr(sensor(), method)(context(), {"status": "timed_out", **looks[-1]})

@@ -16,11 +16,11 @@ Deletions are not among the rows of most services. Where they count, a second fe
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, Protocol
 from urllib.parse import urljoin, urlsplit
 from zoneinfo import ZoneInfo
 
@@ -68,7 +68,7 @@ class HttpRows:
     def read(self, since: str | None) -> Iterator[HttpPull]:
         """Open one reading: log in, and have the first page."""
         with HttpSession(self.settings, self.patience) as session:
-            pages = _Pages(session, self.source, self.settings.url, since).all()
+            pages = Pages(session, self.source, self.settings.url, since).all()
             first = next(pages)
             yield HttpPull(self.feed, self.source, first, pages, _mark(self.clock()))
 
@@ -111,10 +111,17 @@ class HttpPull:
         return next((c for c in self.feed.columns if c.name.lower() == name), None)
 
 
-class _Pages:
+class Service(Protocol):
+    """What answers."""
+
+    def ask(self, address: str, parameters: Mapping[str, str]) -> Any:
+        """Return an answer's JSON; see `HttpSession.ask`."""
+
+
+class Pages:
     """The pages of one reading, by the paging of the contract."""
 
-    def __init__(self, session: HttpSession, source: HttpSource, url: str, since: str | None) -> None:
+    def __init__(self, session: Service, source: HttpSource, url: str, since: str | None) -> None:
         self._session = session
         self._source = source
         self._address = f"{url.rstrip('/')}/{source.path.lstrip('/')}"
@@ -124,6 +131,12 @@ class _Pages:
             self._parameters[source.changed_since_parameter] = asked
 
     def all(self) -> Iterator[Page]:
+        """Yield the rows of each page.
+
+        Raises:
+            PlaceRefused: `source.not_rows`, `source.paging`; what asking raises.
+            TransientError: `source.moved`.
+        """
         if self._source.next_at:
             return self._by_what_comes_next()
         return self._by_number() if self._source.page_parameter else iter([self._page(self._address, {})[1]])
@@ -155,14 +168,24 @@ class _Pages:
             if overlap and (not rows or rows[0] != last):
                 raise TransientError(
                     "source.moved",
-                    f"feed's rows moved while they were read: row {count:,} is another one by now",
+                    f"rows moved while they were read: row {count:,} is another one by now",
                     "it is pulled again by itself; if it goes on, have the service sort by a key that never changes",
                 )
             new = rows[overlap:]
             yield new
-            if not new or (self._source.more_at and at(answer, self._source.more_at) not in (True, "true")):
+            if not self._is_more(answer, new, count):
                 return
+            if not new:
+                raise _paging("its pages are of one row, which cannot begin with the last row of the one before")
             count, last = count + len(new), new[-1]
+
+    def _is_more(self, answer: Any, new: Page, count: int) -> bool:
+        if self._source.more_at:
+            return at(answer, self._source.more_at) in (True, "true")
+        # One row in all, or pages of one row? That page looks the same; the row after it does not.
+        return bool(new) or (
+            count == 1 and bool(self._page(self._address, {self._source.page_parameter or "": "1"})[1])
+        )
 
     def _page(self, address: str, extra: dict[str, str]) -> tuple[Any, Page]:
         answer = self._session.ask(address, self._parameters | extra)
