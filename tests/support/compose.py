@@ -162,6 +162,7 @@ class Stack:
     address: str  # of the pages
     secrets: Path
     first_init: str
+    tokens: dict[tuple[str, str], str] = field(default_factory=dict)
 
     @property
     def ledger_address(self) -> str:
@@ -169,11 +170,14 @@ class Stack:
         return self.server.address("nightwatt").replace("@", f":{quote(PASSWORD)}@", 1)
 
     def token(self, login: str) -> dict[str, str]:
-        """Log in, and return the header that says so."""
+        """Log in, once, and return the header that says so."""
         password = (self.secrets / f"{login}_password").read_text().strip()
-        answer = httpx.post(f"{self.address}/auth/token", json={"username": login, "password": password}, timeout=60)
-        assert answer.status_code == 201, answer.text
-        return {"Authorization": f"Bearer {answer.json()['access_token']}"}
+        if (login, password) not in self.tokens:
+            asked = {"username": login, "password": password}
+            answer = httpx.post(f"{self.address}/auth/token", json=asked, timeout=60)
+            assert answer.status_code == 201, answer.text
+            self.tokens[login, password] = answer.json()["access_token"]
+        return {"Authorization": f"Bearer {self.tokens[login, password]}"}
 
     def ask(self, login: str | None, method: str, path: str, **more: Any) -> httpx.Response:
         """Return the answer to a request of somebody, or of nobody."""
