@@ -18,6 +18,7 @@ from zoneinfo import ZoneInfo
 from nightwatt import log
 from nightwatt.alerting.channels import Sender
 from nightwatt.alerting.texts import Message, compose, loudest, plain
+from nightwatt.calendar import business_date
 from nightwatt.contracts.alerting import Alerting
 from nightwatt.errors import NightWattError
 from nightwatt.ledger import alerts as alert_book
@@ -98,7 +99,7 @@ class Outbox:
             kind=kind,
             severity=loudest(about),
             cause=about[0].cause,
-            night=next((a.business_date for a in about if a.business_date), None),
+            night=min(a.business_date or business_date(a.opened_at, self.zone) for a in about),
             at=now,
             subject=subject,
             text=text,

@@ -58,7 +58,7 @@ class Message:
     kind: NoticeKind
     severity: Severity
     cause: str
-    night: date | None
+    night: date | None  # of what it is about; what is about no night belongs to the one in which it began
     at: datetime
     subject: str
     text: str
