@@ -20,6 +20,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any, cast
 from zoneinfo import ZoneInfo
 
@@ -31,7 +32,7 @@ from sqlalchemy import Connection, Engine, NullPool, Select, create_engine
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from nightwatt.arrival.sql_statement import find_columns, statement
-from nightwatt.arrival.text_rows import ROWS_AT_ONCE, batches_of, text_schema
+from nightwatt.arrival.text_rows import ROWS_AT_ONCE, batches_of, one_ahead, text_schema
 from nightwatt.arrival.transport import PlaceRefused, SourceAway, SourceRefused
 from nightwatt.calendar import Clock
 from nightwatt.connections.sql import SqlSettings
@@ -154,26 +155,30 @@ class SqlPull:
 
 
 def _copied(connection: Connection, asked: Select[Any], names: list[str]) -> Iterator[pa.RecordBatch]:
-    """Stream what PostgreSQL itself writes: exact text, null apart from the empty text, a row a message."""
+    """Stream what PostgreSQL itself writes: exact text, null apart from the empty text."""
+    for table in one_ahead(partial(_cut, names=names), _blocks(connection, asked)):
+        yield from table.to_batches()
+
+
+def _blocks(connection: Connection, asked: Select[Any]) -> Iterator[bytearray]:
+    """Yield whole rows of CSV, some at a time; the server sends a row a message."""
     compiled = asked.compile(dialect=connection.dialect)
     driver = cast("psycopg.Connection[Any]", connection.connection.driver_connection)
-    with driver.cursor() as cursor:
-        question = f"COPY ({compiled}) TO STDOUT (FORMAT csv)"
-        with cursor.copy(question.encode(), compiled.params) as rows:
-            waiting, size = [], 0
-            for row in rows:
-                waiting.append(row)
-                size += len(row)
-                if size >= _BLOCK:
-                    yield from _parsed(b"".join(waiting), names)
-                    waiting, size = [], 0
-    if waiting:
-        yield from _parsed(b"".join(waiting), names)
+    question = f"COPY ({compiled}) TO STDOUT (FORMAT csv)"
+    block = bytearray()
+    with driver.cursor() as cursor, cursor.copy(question.encode(), compiled.params) as rows:
+        for row in rows:
+            block += row
+            if len(block) >= _BLOCK:
+                yield block
+                block = bytearray()
+    if block:
+        yield block
 
 
-def _parsed(block: bytes, names: list[str]) -> Iterator[pa.RecordBatch]:
-    """Cut whole rows of CSV into columns; a block is as long as its rows are, so none can be too long for it."""
-    table = csv.read_csv(
+def _cut(block: bytearray, names: list[str]) -> pa.Table:
+    """Cut rows of CSV into columns; a block is as long as its rows are, so none can be too long for it."""
+    return csv.read_csv(
         pa.py_buffer(block),
         csv.ReadOptions(column_names=names, block_size=len(block) + 1, use_threads=False),
         csv.ParseOptions(newlines_in_values=True, ignore_empty_lines=False),
@@ -184,7 +189,6 @@ def _parsed(block: bytes, names: list[str]) -> Iterator[pa.RecordBatch]:
             quoted_strings_can_be_null=False,
         ),
     )
-    yield from table.to_batches()
 
 
 def _fetched(connection: Connection, asked: Select[Any], names: list[str]) -> Iterator[pa.RecordBatch]:

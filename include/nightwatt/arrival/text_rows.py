@@ -6,10 +6,12 @@ belong here: what a column means (the contract, and intake when it reads the fil
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from itertools import islice
+from typing import TypeVar
 from uuid import UUID
 
 import pyarrow as pa
@@ -20,7 +22,10 @@ ROWS_AT_ONCE = 20_000
 """Rows of one batch; fewer where they are long."""
 
 _GROUP_ROWS = 200_000
-_GROUP_BYTES = 32 << 20
+_GROUP_BYTES = 16 << 20
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
 
 
 def exact_text(value: object) -> str | None:
@@ -76,3 +81,18 @@ def gathered(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.Table]:
             waiting, rows, size = [], 0, 0
     if waiting:
         yield pa.Table.from_batches(waiting)
+
+
+def one_ahead(work: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
+    """Yield what becomes of items, in order, doing one while the next is fetched: two are in hand at most.
+
+    It is for work in which Arrow lets go of the interpreter, so that reading, cutting and packing go on side by side.
+    """
+    with ThreadPoolExecutor(1) as beside:
+        doing: Future[Result] | None = None
+        for item in items:
+            done, doing = doing, beside.submit(work, item)
+            if done is not None:
+                yield done.result()
+        if doing is not None:
+            yield doing.result()

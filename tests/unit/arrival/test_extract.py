@@ -18,7 +18,7 @@ import pytest
 from tests.support.arrival import NIGHT, Home, make_feed
 
 from nightwatt.arrival.extract import STEPS, Extracted, alone, extract
-from nightwatt.arrival.text_rows import batches_of, exact_text, gathered, text_schema
+from nightwatt.arrival.text_rows import batches_of, exact_text, gathered, one_ahead, text_schema
 from nightwatt.contracts.feed import Feed
 from nightwatt.errors import TerminalError, TransientError
 from nightwatt.ledger import Ledger
@@ -180,7 +180,30 @@ def test_row_groups_are_cut_by_size_as_by_rows() -> None:
     sizes = [t.num_rows for t in gathered(b for _ in range(70) for b in batches_of(["a"], [[long]]))]
 
     assert sum(sizes) == 70
-    assert max(sizes) <= 33
+    assert max(sizes) <= 17
+
+
+def test_work_beside_the_reading_keeps_its_order_and_two_in_hand() -> None:
+    read: list[int] = []
+    done: list[int] = []
+
+    def items() -> Iterator[int]:
+        for number in range(5):
+            read.append(number)
+            assert len(read) - len(done) <= 3  # one read now, two in hand
+            yield number
+
+    for result in one_ahead(lambda n: n * n, items()):
+        done.append(result)
+    assert done == [0, 1, 4, 9, 16]
+
+
+def test_work_that_fails_ends_the_reading() -> None:
+    def fail(_: int) -> int:
+        raise TransientError("extract.write_failed", "the disk is gone", "")
+
+    with pytest.raises(TransientError, match="the disk is gone"):
+        list(one_ahead(fail, range(1000)))
 
 
 def kill_at(home: Home, source: Rows, feed: Feed, step: str) -> None:
