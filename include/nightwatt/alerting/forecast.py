@@ -171,7 +171,7 @@ class _Night:
     def _after(self, before: _Mark, step: Step) -> _Mark:
         """Return when a step is done that follows on something; a run that began before that was done is of no use."""
         run = self.progress.runs.get(step)
-        if run is not None and (before.pending or run.started_at < before.at):
+        if run is not None and run.started_at < before.at:
             run = None
         if run is not None and run.ended_at is not None:
             return _Mark(run.ended_at)

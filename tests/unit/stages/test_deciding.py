@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 from nightwatt import stages
 from nightwatt.cli.app import app
 from nightwatt.contracts.feed import Feed
-from nightwatt.errors import TerminalError, TransientError
+from nightwatt.errors import NightWattError, TerminalError, TransientError
 from nightwatt.ledger import checks, decisions, looks, receipts
 from nightwatt.ledger.models import NightChoice
 from nightwatt.stages import Platform, arriving
@@ -131,8 +131,8 @@ def test_a_file_on_hold_stops_the_night_until_it_is_accepted_without_it(home: Ho
 class Away:
     """A source that does not answer."""
 
-    def __init__(self, code: str) -> None:
-        self.error = TransientError(code, "the server does not answer", "wait")
+    def __init__(self, code: str, kind: type[NightWattError] = TransientError) -> None:
+        self.error = kind(code, "the server does not answer", "wait")
 
     def __call__(self, platform: Platform, feed: Feed) -> Any:
         raise self.error
@@ -155,6 +155,22 @@ def test_decisions_are_heard_while_the_source_does_not_answer(home: House, monke
     assert look(home).is_ready
     decide(home, NightChoice.SKIP)
     assert look(home).is_skipped
+
+
+def test_a_skipped_feed_is_skipped_although_its_source_is_broken(home: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(arriving, "reach", Away("source.host_key", TerminalError))
+    with pytest.raises(TerminalError):
+        look(home)
+    decide(home, NightChoice.SKIP)
+    assert look(home).is_skipped
+
+
+def test_a_source_that_does_not_answer_keeps_nobody_waiting_on_a_day_without_files(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with house(tmp_path, accounts(schedule={"days": ["tue"]})) as home:
+        monkeypatch.setattr(arriving, "reach", Away("source.away"))
+        assert (look(home).is_ready, look(home).is_expected) == (True, False)
 
 
 def test_a_look_that_another_one_keeps_out_is_not_noted(home: House, monkeypatch: pytest.MonkeyPatch) -> None:
