@@ -107,7 +107,8 @@ def test_no_personal_value_is_on_any_page(server: TestClient, ledger: Ledger, tm
 
 def test_a_crashed_step_is_told_by_its_kind_of_error_only(server: TestClient, ledger: Ledger) -> None:
     with ledger.write() as session:
-        for subject, message in (("billing", "ValueError: 0815"), ("usage", "TerminalError: [x.y] the file is gone")):
+        ours = "TerminalError: [x.y] the file is gone -> ask for it"
+        for subject, message in (("billing", "ValueError: 0815"), ("usage", ours)):
             session.add(
                 Run(stage="build", subject=subject, business_date=TONIGHT, started_by="test", state="failed",
                     started_at=SEEN_AT, ended_at=SEEN_AT, message=message)
@@ -115,7 +116,7 @@ def test_a_crashed_step_is_told_by_its_kind_of_error_only(server: TestClient, le
 
     page = get(server, "/")
 
-    assert "ended with ValueError" in page
+    assert "it crashed (ValueError)" in page
     assert "0815" not in page
     assert "the file is gone" in page
 

@@ -188,7 +188,7 @@ class Diary:
         self._sequence += 1
         is_over = is_in or (is_held and self._happened(night, ended))
         state = RunState.SUCCEEDED if is_in else RunState.FAILED if is_over else RunState.RUNNING
-        why = f"TerminalError: feed {feed}: 1 file(s) on hold" if is_held else None
+        why = f"TerminalError: [load.held] feed {feed}: 1 file(s) on hold -> look" if is_held else None
         self._run("load", feed, night.day, (began, ended if is_over else None), state, why)
         if is_in or put_aside:
             self._rows.append(
@@ -240,7 +240,7 @@ class Diary:
         is_done = self._happened(night, done) and why is None
         state = DeliveryState.DELIVERED if is_done else DeliveryState.FAILED if why else DeliveryState.INTENT
         outcome = RunState.SUCCEEDED if is_done else RunState.FAILED if why else RunState.RUNNING
-        told = f"TransientError: {why}" if why else None
+        told = f"TransientError: [sftp.refused] {why} -> try again" if why else None
         self._run("deliver", name, night.day, (began, done if is_done or why else None), outcome, told)
         self._rows.append(
             Sending(

@@ -15,6 +15,7 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from nightwatt.alerting.forecast import Forecasts, forecasts
+from nightwatt.alerting.night import told
 from nightwatt.alerting.plan import ExpectedFeed, NightPlan, Owed, night_plan
 from nightwatt.alerting.verdict import State, night_verdicts, verdict
 from nightwatt.calendar import day_bounds
@@ -448,15 +449,10 @@ def _failed(runs: Sequence[Run]) -> tuple[StageLine, ...]:
 
 def safe_message(message: str | None) -> str:
     """Return what a failed run says, if the words are ours; otherwise only what kind of error it was."""
-    kind, _, words = (message or "").partition(": ")
-    if kind in OWN_ERRORS:
-        return words
-    return f"it ended with {kind or 'an error'}; the task's log says more"
-
-
-def nights_before(business_date: date, nights: int) -> date:
-    """Return the first of so many business dates that end with one."""
-    return business_date - timedelta(days=nights - 1)
+    error = told(message)
+    if error.kind in OWN_ERRORS and error.code != "task.crashed":
+        return error.message
+    return f"it crashed ({error.kind or 'no word why'}); the task's log says more"
 
 
 def _plain(value: Any) -> Any:

@@ -24,7 +24,7 @@ from nightwatt.stages.board_words import clock_time, counted, span
 from nightwatt_airflow.ops_page.access import form_token, may_act
 
 HERE = Path(__file__).parent
-STATIC = {"ops.css": "text/css", "ops.js": "text/javascript"}
+STATIC = {"ops.css": "text/css", "ops.js": "text/javascript", "icon.svg": "image/svg+xml"}
 
 HEADERS = {
     # Nothing from elsewhere, no script or style inside the page, and no form that leads away.

@@ -284,9 +284,9 @@ def test_the_board_is_plain_json(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("message", "shown"),
     [
-        ("TerminalError: [load.held] feed x: 1 file on hold", "[load.held] feed x: 1 file on hold"),
-        ("ConversionException: cannot convert 'Maria'", "it ended with ConversionException; the task's log says more"),
-        (None, "it ended with an error; the task's log says more"),
+        ("TerminalError: [load.held] feed x: 1 file on hold", "feed x: 1 file on hold"),
+        ("ConversionException: cannot convert 'Maria'", "it crashed (ConversionException); the task's log says more"),
+        (None, "it crashed (no word why); the task's log says more"),
     ],
 )
 def test_only_our_own_words_about_a_failure_are_shown(message: str | None, shown: str) -> None:
