@@ -119,6 +119,21 @@ def test_a_source_that_goes_away_is_asked_patiently_then_left_alone_then_tried_o
     assert far.breaker() == (BreakerState.CLOSED, 0)
 
 
+def test_a_stranger_that_was_seen_is_still_one_while_its_source_is_away(far: Far) -> None:
+    def strangers() -> list[list[str]]:
+        with far.home.platform.ledger.read() as session:
+            return looks.of_night(session, NIGHT)["accounts"].unknown
+
+    with far.serving():
+        (far.disk / "out" / "acounts.csv").write_text("named wrongly")
+        far.look()
+    seen = strangers()
+
+    assert "source.unreachable" in far.look().reason
+    assert [name for name, _ in seen] == ["acounts.csv"]
+    assert strangers() == seen
+
+
 def test_a_night_that_is_all_there_stays_so_while_its_source_is_away(far: Far) -> None:
     with far.serving():
         far.send(1)

@@ -145,7 +145,7 @@ def strangers_in(night: Night, known: Known, folder: str | None) -> list[str]:
 
 def _folder(known: Known, feed: str) -> str | None:
     contract = known.catalog.feeds.get(feed)
-    return contract.arrival.folder if contract else None
+    return contract.arrival.place if contract else None
 
 
 def _counts(night: Night, feed: ExpectedFeed) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from nightwatt.alerting.feed_conditions import NIGHT, strangers_in
 from nightwatt.alerting.night import Known, Night, listed, told, wall
 from nightwatt.contracts.feed import Feed
+from nightwatt.contracts.sources import SftpSource
 from nightwatt.ledger.alerts import Condition
 from nightwatt.ledger.models import Breaker, Heartbeat, Severity
 
@@ -125,9 +126,10 @@ def _strangers(nights: Sequence[Night], known: Known) -> Iterator[Condition]:
     newest = max(nights, key=lambda n: n.day, default=None)
     folders: dict[str, Feed] = {}
     for _, feed in sorted(known.catalog.feeds.items()):
-        folders.setdefault(feed.arrival.folder, feed)
-    for folder, feed in folders.items():
-        names = strangers_in(newest, known, folder) if newest else []
+        folders.setdefault(feed.arrival.place, feed)
+    for place, feed in folders.items():
+        names = strangers_in(newest, known, place) if newest else []
+        folder = place if isinstance(feed.arrival.source, SftpSource) else feed.arrival.folder
         if names:
             yield Condition(
                 topic="unknown_file",
@@ -136,7 +138,7 @@ def _strangers(nights: Sequence[Night], known: Known) -> Iterator[Condition]:
                 business_date=None,
                 cause=f"folder:{folder}",
                 severity=Severity.WARNING,
-                message=f"{listed(names)}: in the inbound folder {folder}, and no feed's files are named so",
+                message=f"{listed(names)}: in {place}, and no feed's files are named so",
                 remedy=f"ask {feed.owner} what it is; have it sent under a name that fits, or correct the contract",
                 runbook="feed_missing",
                 domain=feed.domain,

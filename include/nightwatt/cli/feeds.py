@@ -22,12 +22,16 @@ app = typer.Typer(no_args_is_help=True)
 @app.command("list")
 def list_feeds(ctx: typer.Context) -> None:
     """List the feeds in use: what each brings, its files, its times."""
+    from nightwatt.contracts.sources import LocalSource
+
     context: Context = ctx.obj
     table = Table(box=None, pad_edge=False)
     for heading in ("feed", "brings", "files", "whole when", "comes", "expected", "deadline"):
         table.add_column(heading, no_wrap=heading == "feed", overflow="fold")
     for name, feed in sorted(context.catalog().feeds.items()):
-        files = feed.arrival.pattern if feed.arrival.folder == "." else f"{feed.arrival.folder}/{feed.arrival.pattern}"
+        source, folder = feed.arrival.source, feed.arrival.folder
+        files = feed.arrival.pattern if folder == "." else f"{folder}/{feed.arrival.pattern}"
+        files = files if isinstance(source, LocalSource) else f"{feed.arrival.pattern} from {source.place}"
         table.add_row(
             name,
             f"{feed.entity} ({feed.mode})",

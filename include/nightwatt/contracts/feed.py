@@ -19,7 +19,7 @@ from nightwatt.contracts.formats import DelimitedFormat, Format, IdocFormat, Par
 from nightwatt.contracts.idoc_records import CONTROL, SDATA_LENGTH
 from nightwatt.contracts.names import PatternError, compile_pattern
 from nightwatt.contracts.schedule import Schedule, WallTime
-from nightwatt.contracts.sources import HttpSource, LocalSource, Source, SqlSource
+from nightwatt.contracts.sources import HttpSource, LocalSource, SftpSource, Source, SqlSource
 
 
 class Quality(StrEnum):
@@ -122,6 +122,11 @@ class Arrival(_Strict):
     wholeness: Wholeness
     min_files: int = Field(1, ge=0, description="files that must come for a business date")
     max_files: int | None = Field(None, ge=1, description="more than this is a finding")
+
+    @property
+    def place(self) -> str:
+        """Where the files lie, for messages; rows of databases and services are files below the inbound folder."""
+        return self.source.place if isinstance(self.source, SftpSource) else f"the inbound folder {self.folder}"
 
     @model_validator(mode="after")
     def _room_for_min(self) -> Self:

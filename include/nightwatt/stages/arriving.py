@@ -124,7 +124,8 @@ def expectation(platform: Platform, feed_name: str, business_date: date) -> Expe
     except (TransientError, *SOURCE_TROUBLE) as e:
         if e.code == "arrival.busy":  # whoever is at it notes what is there
             return _by_decision(decided, _by_receipts(platform, feed, business_date, str(e)))
-        unknown, seen = (), _by_receipts(platform, feed, business_date, str(e))
+        unknown = _strangers_seen(platform, feed_name, business_date)
+        seen = _by_receipts(platform, feed, business_date, str(e))
     looks.note(
         platform.ledger,
         feed_name,
@@ -146,6 +147,13 @@ def _take_in(platform: Platform, feed: Feed, business_date: date) -> tuple[Seque
     if trouble:
         state = replace(state, reason=f"{state.reason}; {trouble}")
     return found.unknown, _by_schedule(platform, feed, business_date, state)
+
+
+def _strangers_seen(platform: Platform, feed_name: str, business_date: date) -> Sequence[tuple[str, str]]:
+    """Return the files nobody knows that the last look saw: that nobody can look now does not make them go away."""
+    with platform.ledger.read() as session:
+        look = looks.of_night(session, business_date).get(feed_name)
+    return [(name, why) for name, why in look.unknown] if look else []
 
 
 def _by_receipts(platform: Platform, feed: Feed, business_date: date, trouble: str) -> Expected:
