@@ -160,12 +160,22 @@ def is_delivered(book: NightBook, delivery: str) -> bool:
 
 
 def is_owed(owed: Owed, night: Night, known: Known) -> bool:
-    """Whether a night owes something: a partner that has no history yet is owed nothing."""
+    """Whether a night owes something: what no feed in use goes into is not, nor is a partner without a history owed."""
+    if owed.kind == "report" or not any(f.domain == owed.domain for f in night.plan.feeds):
+        return False
     contract = known.catalog.deliveries.get(owed.subject) if owed.kind == "delivery" else None
     if not isinstance(contract, OpowerDelivery):
-        return owed.kind in {"publication", "delivery"}
+        return True
     since = known.owed_from.get(owed.subject)
     return since is not None and night.day >= since
+
+
+def is_published_since(book: NightBook, domain: str, instant: datetime) -> bool:
+    """Whether readers got a domain, as of this night or later, after an instant: what was in the way is gone."""
+    return any(
+        p.domain == domain and p.state == PublicationState.PUBLISHED and p.published_at and p.published_at > instant
+        for p in book.publications
+    )
 
 
 def runs_of(book: NightBook, stage: str, subject: str) -> list[Run]:
@@ -190,7 +200,7 @@ def listed(names: Sequence[str], most: int = 3) -> str:
 
 def affected(night: Night, known: Known, domain: str) -> list[str]:
     """Say what waits for a domain and is not done: who else is affected."""
-    waiting = [o for o in night.plan.owed if o.domain == domain and o.kind != "report"]
+    waiting = [o for o in night.plan.owed if o.domain == domain]
     return [
         f"{o.title} by {wall(o.deadline, known.zone, night.day)}"
         for o in waiting

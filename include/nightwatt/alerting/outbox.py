@@ -79,7 +79,7 @@ class Outbox:
             return None
         self.at("claimed")
         ids = [notice.id for notice, _ in rows]
-        if _is_too_late(rows):
+        if _is_too_late(rows) or rows[0][0].channel not in self.alerting.channels:
             return self._note(ids, NoticeState.DROPPED, now)
         message = self._message(rows, others, now)
         try:

@@ -17,8 +17,11 @@ from nightwatt.alerting.night import (
     Night,
     Told,
     affected,
+    is_delivered,
     is_done,
     is_owed,
+    is_published_since,
+    is_waived,
     listed,
     published_at,
     told,
@@ -130,9 +133,9 @@ def of_steps(night: Night, known: Known, now: datetime) -> Iterator[Condition]:
     """Yield the steps that failed and nothing has mended."""
     for stage, subject in dict.fromkeys((r.stage, r.subject) for r in night.book.runs if r.stage in STEPS):
         found = failing(night, stage, subject)
-        if found is None or not found.is_telling(now):
-            continue
         domain = _domain_of(known, stage, subject)
+        if found is None or not found.is_telling(now) or _is_past(found, night, known, domain):
+            continue
         again = "" if found.is_final else "; it is tried again by itself"
         yield Condition(
             topic="stage",
@@ -152,6 +155,14 @@ def of_steps(night: Night, known: Known, now: datetime) -> Iterator[Condition]:
                 "affects": affected(night, known, domain) if domain else [],
             },
         )
+
+
+def _is_past(found: Failing, night: Night, known: Known, domain: str | None) -> bool:
+    """Whether a step need not succeed any more: a person goes on without its feed, or what it was for is done."""
+    if found.subject in known.catalog.deliveries:
+        return is_delivered(night.book, found.subject)
+    waived = found.subject in known.catalog.feeds and is_waived(night.book, found.subject)
+    return waived or (domain is not None and is_published_since(night.book, domain, found.since))
 
 
 def _domain_of(known: Known, stage: str, subject: str) -> str | None:
@@ -186,7 +197,8 @@ def of_publications(night: Night, known: Known) -> Iterator[Condition]:
             yield _refusal(night, known, domain, refused)
     for check in night.book.failed:
         domain = str(check.evidence.get("domain", "billing"))
-        if check.code.startswith("reconcile.") and check.blocks:
+        differs = check.code.startswith("reconcile.") and check.blocks
+        if differs and not _has_followed(night, domain):
             yield Condition(
                 topic="reconciliation",
                 code="reconcile.over_tolerance",
@@ -200,7 +212,7 @@ def of_publications(night: Night, known: Known) -> Iterator[Condition]:
                 domain=domain,
                 evidence=dict(check.evidence),
             )
-        elif check.code == "usage.missing_meters":
+        elif check.code == "usage.missing_meters" and not _has_followed(night, "usage"):
             yield Condition(
                 topic="meters",
                 code=check.code,
@@ -214,6 +226,14 @@ def of_publications(night: Night, known: Known) -> Iterator[Condition]:
                 domain="usage",
                 evidence=dict(check.evidence),
             )
+
+
+def _has_followed(night: Night, domain: str) -> bool:
+    """Whether a later night is published: its own publication is looked at now."""
+    return any(
+        p.domain == domain and p.as_of > night.day and p.state == PublicationState.PUBLISHED
+        for p in night.book.publications
+    )
 
 
 def _refused(night: Night, domain: str) -> Publication | None:
@@ -276,7 +296,7 @@ def of_promises(
         idle: domains of which nothing runs.
     """
     for owed in night.plan.owed:
-        if owed.kind == "report" or not is_owed(owed, night, known) or is_done(owed, night.book):
+        if not is_owed(owed, night, known) or is_done(owed, night.book):
             continue
         forecast = night.forecasts.get((owed.kind, owed.subject))
         blame = Blame(NIGHT, "nothing runs") if owed.domain in idle else blamed(owed, night, known, found, forecast)

@@ -6,13 +6,20 @@ variable or a file holds, and sending (`alerting`).
 
 from __future__ import annotations
 
+from pathlib import PurePosixPath
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from nightwatt.contracts.schedule import WallTime
 
 ChannelName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
+
+
+def _below_the_home(path: str) -> str:
+    if PurePosixPath(path).is_absolute() or ".." in PurePosixPath(path).parts:
+        raise ValueError("a path below the home: no leading slash, no `..`")
+    return path
 
 
 class _Strict(BaseModel):
@@ -29,7 +36,9 @@ class FileChannel(_Strict):
     """A line of JSON a message, in a file below the home."""
 
     kind: Literal["file"]
-    path: str = Field("alerts/messages.jsonl", pattern=r"^[^/].*", description="path below the home")
+    path: Annotated[str, AfterValidator(_below_the_home)] = Field(
+        "alerts/messages.jsonl", description="path below the home"
+    )
 
 
 class AppriseChannel(_Strict):

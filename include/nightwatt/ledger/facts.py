@@ -118,13 +118,16 @@ def night_books(session: Session, dates: Sequence[date], zone: ZoneInfo) -> dict
     }
 
 
-def house(session: Session, zone: ZoneInfo, near_real_time: Sequence[str] = ()) -> House:
+def house(
+    session: Session, zone: ZoneInfo, near_real_time: Sequence[str] = (), channels: Sequence[str] | None = None
+) -> House:
     """Return what the ledger knows whatever the night.
 
     Args:
         session: the ledger.
         zone: the utility's.
         near_real_time: feeds that come all day.
+        channels: those that are declared; of others it does not matter whether they let anything through.
     """
     return House(
         since=_since(session, zone),
@@ -133,7 +136,7 @@ def house(session: Session, zone: ZoneInfo, near_real_time: Sequence[str] = ()) 
             select(Breaker).where(Breaker.state != BreakerState.CLOSED).order_by(Breaker.source)
         ).all(),
         hearts={h.name: h for h in session.scalars(select(Heartbeat).order_by(Heartbeat.name))},
-        channels=_given_up(session),
+        channels=[c for c in _given_up(session) if channels is None or c.channel in channels],
         fresh=_fresh(session, near_real_time) if near_real_time else {},
         open_keys=frozenset(k for k in session.scalars(select(Alert.open_key).where(Alert.open_key.is_not(None))) if k),
     )

@@ -108,6 +108,15 @@ def settle(
     )
 
 
+def forgive(session: Session, channel: str) -> None:
+    """Let a channel count as working again; what it gave up stays unsaid."""
+    session.execute(
+        update(Notice)
+        .where(Notice.channel == channel, Notice.state == NoticeState.FAILED)
+        .values(state=NoticeState.DROPPED)
+    )
+
+
 def newest(session: Session, limit: int) -> Sequence[Notice]:
     """Return the newest notices, newest first."""
     return session.scalars(select(Notice).order_by(Notice.id.desc()).limit(limit)).all()

@@ -13,7 +13,7 @@ from nightwatt.alerting.texts import Message
 from nightwatt.contracts.alerting import Alerting
 from nightwatt.contracts.catalog import load_alerting
 from nightwatt.errors import NightWattError
-from nightwatt.ledger import alerts
+from nightwatt.ledger import alerts, notices
 from nightwatt.ledger.models import Alert, NoticeKind, Severity
 from nightwatt.stages.platform import Platform
 
@@ -58,6 +58,8 @@ def alerting_of(platform: Platform) -> Alerting:
 def try_channels(platform: Platform, names: Sequence[str] = ()) -> dict[str, NightWattError | None]:
     """Send a message through some channels, or all; returns for each why it did not go out, if so.
 
+    A channel that lets it through counts as working again.
+
     Raises:
         TerminalError: `channel.unknown`.
     """
@@ -71,6 +73,8 @@ def try_channels(platform: Platform, names: Sequence[str] = ()) -> dict[str, Nig
             outcome[name] = e
         else:
             outcome[name] = None
+            with platform.ledger.write() as session:
+                notices.forgive(session, name)
     return outcome
 
 

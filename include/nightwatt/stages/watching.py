@@ -122,7 +122,7 @@ def verdict_at(platform: Platform, session: Session, now: datetime) -> list[Cond
     partners = [c for _, c in sorted(catalog.deliveries.items()) if isinstance(c, OpowerDelivery)]
     known = Known(
         catalog=catalog,
-        house=facts.house(session, zone, all_day),
+        house=facts.house(session, zone, all_day, tuple(alerting_of(platform).channels)),
         zone=zone,
         tonight=tonight,
         findings=[f for contract in partners for f in judge_sendings(session, contract, now, zone)],

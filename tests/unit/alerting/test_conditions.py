@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -274,6 +275,19 @@ def test_a_run_under_way_neither_mends_nor_worsens_a_step() -> None:
     assert early_night("03:30", runs=runs).only("stage.failed").severity is Severity.CRITICAL
 
 
+@pytest.mark.parametrize(
+    "after",
+    [
+        {"publications": [v.publication("billing", "04:00", as_of=NIGHT + timedelta(days=1))]},  # a later night has it
+        {"decisions": [v.decision("ccb_bill", NightChoice.ACCEPT)]},
+    ],
+)
+def test_a_load_that_nobody_needs_any_more_is_not_told_of(after: dict[str, Any]) -> None:
+    load = v.failure("load", "ccb_bill", "TerminalError: [lake.broken] no -> look")
+    assert "stage.failed" in dict(early_night("05:00", runs=[load]).codes())
+    assert "stage.failed" not in dict(early_night("05:00", runs=[load], **after).codes())
+
+
 # --- publications ----------------------------------------------------------------------------------------
 
 
@@ -303,7 +317,16 @@ def test_readers_who_see_something_older_than_yesterdays_are_told_of() -> None:
 @pytest.mark.parametrize(("blocks", "codes"), [(True, ["reconcile.over_tolerance"]), (False, [])])
 def test_a_reconciliation_beyond_its_tolerance_and_not_one_within(blocks: bool, codes: list[str]) -> None:
     found = v.check("reconcile.amount", "ccb bill", "12.00 are in neither", blocks=blocks, domain="billing")
-    assert [code for code, _ in good_night(failed=[found]).codes()] == codes
+    night = early_night("04:30", failed=[found])
+    assert [code for code, _ in night.codes() if code.startswith("reconcile.")] == codes
+
+
+def test_what_was_found_of_a_night_is_past_when_a_later_one_is_published() -> None:
+    differs = v.check("reconcile.amount", "ccb bill", blocks=True, domain="billing")  # at four
+    silent = v.check("usage.missing_meters", "electricity")
+    after = NIGHT + timedelta(days=1)
+    later = [v.publication("billing", "05:00", as_of=after), v.publication("usage", "05:00", as_of=after)]
+    assert good_night(failed=[differs, silent], publications=later).codes() == []
 
 
 def test_meters_that_did_not_report() -> None:
@@ -392,6 +415,12 @@ def test_a_delivery_that_nobody_tried_to_send_waits_for_its_partners_dag() -> No
 
 def test_a_run_that_found_nothing_to_send_is_done_with_its_night() -> None:
     night = good_night("08:30", sendings=[v.sending("opower_billing")], runs=[v.run("deliver", "crm_core")])
+    assert night.codes() == []
+
+
+def test_what_no_feed_in_use_goes_into_is_not_owed() -> None:
+    catalog = replace(v.small_catalog(), feeds={"ccb_bill": v.small_catalog().feeds["ccb_bill"]})
+    night = good_night(catalog=catalog, publications=[v.publication("billing", "05:00")])
     assert night.codes() == []
 
 

@@ -49,6 +49,12 @@ def test_a_channel_that_gets_something_through_again_counts_as_mended(scene: Sce
         assert facts.house(session, ZoneInfo("America/New_York")).channels == []
 
 
+def test_a_channel_that_is_no_longer_declared_is_not_tried(scene: Scene) -> None:
+    scene.settle([condition()])
+    scene.alerting = alerting(channels={"mail": {"kind": "log"}})
+    assert scene.send() == Sent(sent=1, dropped=1)
+
+
 def test_a_message_that_waits_for_its_channel_says_what_is_true_when_it_gets_out(scene: Scene) -> None:
     scene.post.broken = {"mail", "pager"}
     scene.look(condition(message="0 of 2 files"))

@@ -190,3 +190,7 @@ def test_a_channel_has_given_up_until_something_gets_through(ledger: Ledger) -> 
     say("pager", 2, NoticeState.SENT, NOW + timedelta(hours=1))
 
     assert [(c.channel, c.error) for c in the_house(ledger).channels] == [("mail", "[channel.not_sent] no")]
+    with ledger.write() as session:
+        assert facts.house(session, NEW_YORK, channels=["pager"]).channels == []
+        notices.forgive(session, "mail")  # a test got through
+        assert facts.house(session, NEW_YORK).channels == []
