@@ -20,6 +20,7 @@ from typer.testing import CliRunner
 
 from nightwatt import stages
 from nightwatt.arrival import breaker
+from nightwatt.arrival.transport import SourceLeftAlone
 from nightwatt.cli.app import app
 from nightwatt.delivery.loopback import LoopbackServer
 from nightwatt.errors import TerminalError
@@ -222,12 +223,12 @@ def test_a_try_that_ends_before_the_source_is_asked_leaves_the_try_to_the_next(f
 
     with (
         pytest.raises(TerminalError),
-        breaker.visit(platform.ledger, "sftp:crm", platform.settings.tz) as going,
+        breaker.visit(platform.ledger, "sftp:crm", platform.settings) as going,
     ):
         assert going.is_try
         raise TerminalError("file.absent", "something of ours went wrong", "")
 
-    with breaker.visit(platform.ledger, "sftp:crm", platform.settings.tz) as going:
+    with breaker.visit(platform.ledger, "sftp:crm", platform.settings) as going:
         assert going.is_try
 
 
@@ -288,3 +289,24 @@ def test_the_same_in_the_terminal(far: Far) -> None:
     assert asked.exit_code == 1
     assert asked.stdout.splitlines()[0] == "good  accounts: /out on sftp:crm: 0 names"
     assert "sftp:crm  asked as usual" in table.stdout
+
+
+def test_a_try_that_takes_longer_than_any_may_is_still_the_only_one(far: Far) -> None:
+    platform = far.home.platform
+    for _ in range(3):
+        breakers.failed(platform.ledger, "sftp:crm", "anybody", "gone")
+    far.later(5)
+
+    with breaker.visit(platform.ledger, "sftp:crm", platform.settings) as slow:
+        assert slow.is_try
+        far.later(60)  # it counts as killed by now, and is not
+        with (
+            pytest.raises(SourceLeftAlone, match="another process finds out"),
+            breaker.visit(platform.ledger, "sftp:crm", platform.settings),
+        ):
+            pytest.fail("two at once")
+
+        slow.answered()
+        with breaker.visit(platform.ledger, "sftp:crm", platform.settings) as other:
+            assert not other.is_try
+    assert far.breaker() == (BreakerState.CLOSED, 0)

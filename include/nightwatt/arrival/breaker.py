@@ -8,15 +8,19 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from zoneinfo import ZoneInfo
 
+from nightwatt import locks
 from nightwatt.arrival.extract import Pull, RowSource
 from nightwatt.arrival.transport import PlaceRefused, SourceAway, SourceLeftAlone, SourceRefused
+from nightwatt.errors import TransientError
 from nightwatt.ledger import Ledger, breakers
 from nightwatt.ledger.models import BreakerState
 from nightwatt.log import get
+from nightwatt.settings import Settings
 
 _log = get("arrival")
 
@@ -29,12 +33,14 @@ class Visit:
     source: str
     name: str
     is_try: bool
+    alone: ExitStack
 
     def answered(self) -> None:
         """Note that the source took us in; from here on others may visit it, too."""
         if self.is_try:
             breakers.answered(self.ledger, self.source, self.name)
             self.is_try = False
+            self.alone.close()
 
 
 @dataclass(frozen=True)
@@ -57,7 +63,7 @@ class Watched:
 
 
 @contextmanager
-def visit(ledger: Ledger, source: str, zone: ZoneInfo) -> Iterator[Visit]:
+def visit(ledger: Ledger, source: str, settings: Settings) -> Iterator[Visit]:
     """Visit a source for the length of a block, unless it is to be left alone.
 
     What the source did wrong (`SourceAway`, `SourceRefused`) counts against it; what went wrong here, and an answer
@@ -67,10 +73,29 @@ def visit(ledger: Ledger, source: str, zone: ZoneInfo) -> Iterator[Visit]:
         SourceLeftAlone: `source.left_alone`.
     """
     name = uuid.uuid4().hex
-    permit = breakers.ask(ledger, source, name)
-    if not permit.may_ask:
-        raise _left_alone(source, permit, zone)
-    going = Visit(ledger, source, name, permit.is_try)
+    with ExitStack() as alone:
+        permit = breakers.ask(ledger, source, name, partial(_is_alone, alone, source, settings))
+        if not permit.is_try:
+            alone.close()
+        if not permit.may_ask:
+            raise _left_alone(source, permit, settings.tz)
+        with _counting(Visit(ledger, source, name, permit.is_try, alone)) as going:
+            yield going
+
+
+def _is_alone(stack: ExitStack, source: str, settings: Settings) -> bool:
+    """Hold the one try of a source against other processes of this machine, for as long as it takes."""
+    path = settings.scratch / "locks" / f"source-{source.replace(':', '-')}.lock"
+    try:
+        stack.enter_context(locks.hold(path, f"try {source}", code="source.left_alone", timeout_s=0))
+    except TransientError:
+        return False
+    return True
+
+
+@contextmanager
+def _counting(going: Visit) -> Iterator[Visit]:
+    ledger, source, name = going.ledger, going.source, going.name
     try:
         yield going
     except (SourceAway, SourceRefused) as e:

@@ -10,7 +10,7 @@ Belongs here: the entries, and that of several processes one gets the try. Does 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -25,7 +25,8 @@ OPENS_AFTER = 3
 FIRST_PAUSE = timedelta(minutes=5)
 LONGEST_PAUSE = timedelta(minutes=60)
 TRY_TAKES = timedelta(minutes=5)
-"""How long a try may take; after that its process counts as killed, and the next may try."""
+"""How long a try may take; after that its process counts as killed, and the next may try. A process of this machine is
+known to be alive by the lock it holds meanwhile."""
 
 
 @dataclass(frozen=True)
@@ -51,21 +52,26 @@ def all_of(session: Session) -> Sequence[Breaker]:
     return session.scalars(select(Breaker).order_by(Breaker.source)).all()
 
 
-def ask(ledger: Ledger, source: str, visitor: str) -> Permit:
+def ask(ledger: Ledger, source: str, visitor: str, is_alone: Callable[[], bool] = lambda: True) -> Permit:
     """Ask whether a source may be visited. While it is left alone nobody may, but one once the time is up.
 
     Args:
         ledger: the book; its clock is the clock.
         source: the source, as `kind:connection`.
         visitor: a name of this visit that no other has.
+        is_alone: called before the try is taken; False where the process that has it is known to be alive, however
+            long it takes.
     """
     with ledger.read() as session:
         row = session.get(Breaker, source)
     if row is None or row.state == BreakerState.CLOSED:
         return Permit(may_ask=True)
     now = ledger.clock()
-    if row.retry_at is not None and row.retry_at <= now and _takes_the_try(ledger, source, visitor, now):
-        return Permit(may_ask=True, is_try=True, failures=row.failures, error=row.error)
+    if row.retry_at is not None and row.retry_at <= now:
+        if not is_alone():
+            return Permit(False, is_tried_now=True, retry_at=row.retry_at, failures=row.failures, error=row.error)
+        if _takes_the_try(ledger, source, visitor, now):
+            return Permit(may_ask=True, is_try=True, failures=row.failures, error=row.error)
     with ledger.read() as session:
         row = session.get(Breaker, source, populate_existing=True)
     assert row is not None  # noqa: S101  (entries are never removed)

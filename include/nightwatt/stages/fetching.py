@@ -51,7 +51,7 @@ def reach(platform: Platform, feed: Feed) -> Iterator[Transport | None]:
     settings = sftp_settings(source.connection, code="source.connection_settings")
     partials = _partials(platform, feed)
     with (
-        breaker.visit(platform.ledger, source.name, platform.settings.tz) as going,
+        breaker.visit(platform.ledger, source.name, platform.settings) as going,
         SftpFolder(source, settings, partials, _patience(going)) as folder,
     ):
         going.answered()
@@ -107,7 +107,7 @@ def pull_now(platform: Platform, feed_name: str, business_date: date, *, everyth
 def _pull(
     platform: Platform, feed: Feed, source: SqlSource | HttpSource, business_date: date, *, everything: bool = False
 ) -> Extracted:
-    with breaker.visit(platform.ledger, source.name, platform.settings.tz) as going:
+    with breaker.visit(platform.ledger, source.name, platform.settings) as going:
         patience = _patience(going)
         rows = breaker.Watched(rows_of(platform, feed, patience), going)
         # A service is asked again for the page that failed; of a database, all is read again, in a new view of it.

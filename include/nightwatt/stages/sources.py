@@ -89,7 +89,7 @@ def _words(platform: Platform, feed: Feed) -> str:
             count = len(transport.listing()) if transport else 0
         return f"{source.place}: {count:,} names"
     once = Patience(lambda _seconds: None, ())
-    with breaker.visit(platform.ledger, _name(feed), platform.settings.tz) as going:
+    with breaker.visit(platform.ledger, _name(feed), platform.settings) as going:
         rows = breaker.Watched(rows_of(platform, feed, once), going)
         with rows.read(None):
             return f"{_name(feed)} lets us read the rows of {feed.feed}"
