@@ -37,6 +37,6 @@ with DAG(
     doc_md=DOCS,
     tags=[Tag.TIER_1, Tag.PLATFORM],
     default_args=task_defaults(owner="platform") | {"execution_timeout": timedelta(minutes=4)},
-    **dag_defaults(owes={}) | {"dagrun_timeout": timedelta(minutes=15), "is_paused_upon_creation": False},
+    **dag_defaults(owes={}) | {"dagrun_timeout": timedelta(minutes=15)},
 ):
     look_after_the_night()

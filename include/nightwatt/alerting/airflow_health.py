@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-import httpx
+import httpx2
 
 from nightwatt import log
 
@@ -28,14 +28,14 @@ class Health:
     seen: Mapping[str, datetime]
 
 
-def read_health(url: str, client: httpx.Client | None = None) -> Health | None:
+def read_health(url: str, client: httpx2.Client | None = None) -> Health | None:
     """Ask Airflow; None if it does not answer as it should."""
     try:
-        with client or httpx.Client(timeout=TIMEOUT_S) as opened:
+        with client or httpx2.Client(timeout=TIMEOUT_S) as opened:
             answer = opened.get(url.rstrip("/") + PATH)
             answer.raise_for_status()
             return _health(answer.json())
-    except (httpx.HTTPError, ValueError) as e:
+    except (httpx2.HTTPError, ValueError) as e:
         _log.warning("airflow does not answer", error=type(e).__name__)
         return None
 

@@ -8,11 +8,12 @@ is not called then, and alarms when that goes on: the watchdog cannot say that i
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 
-import httpx
+import httpx2
 from sqlalchemy.exc import SQLAlchemyError
 
 from nightwatt import log
@@ -25,6 +26,7 @@ from nightwatt.stages.platform import Platform
 from nightwatt.stages.watching import Beat, WatchSummary, watch
 
 _log = log.get("watchdog")
+logging.getLogger("httpx2").setLevel(logging.WARNING)  # it would tell the monitor's address, which is a secret
 
 OpenPlatform = Callable[[], AbstractContextManager[Platform]]
 HEARTBEAT_TIMEOUT_S = 10.0
@@ -77,6 +79,6 @@ def _call_outside(settings: Settings) -> None:
     if settings.heartbeat_url is None:
         return
     try:
-        httpx.get(settings.heartbeat_url.get_secret_value(), timeout=HEARTBEAT_TIMEOUT_S).raise_for_status()
-    except httpx.HTTPError as e:
+        httpx2.get(settings.heartbeat_url.get_secret_value(), timeout=HEARTBEAT_TIMEOUT_S).raise_for_status()
+    except httpx2.HTTPError as e:
         _log.warning("the outside monitor did not take our sign of life", error=type(e).__name__)
