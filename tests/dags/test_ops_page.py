@@ -149,9 +149,9 @@ def test_what_a_partner_answered_stands_beside_the_file(server: TestClient, ledg
 
 def test_an_empty_home_is_told_in_words(server: TestClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NIGHTWATT_HOME", str(tmp_path / "new"))
-    monkeypatch.setenv("NIGHTWATT_CLOCK_AT", at(TONIGHT, "00:05").isoformat())
+    monkeypatch.setenv("NIGHTWATT_CLOCK_AT", at(TONIGHT, "09:00").isoformat())
 
-    assert "nothing is due yet" in get(server, "/")
+    assert "Nothing has happened here yet" in get(server, "/")
     assert "No file of this feed has ever arrived." in get(server, "/feeds/ccb_bseg")
     assert "No line of this feed was ever put aside." in get(server, "/feeds/ccb_bseg/rejects")
     assert "Nothing was sent in these thirty nights." in get(server, "/deliveries/opower_billing")

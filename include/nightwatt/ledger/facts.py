@@ -130,7 +130,7 @@ def house(
         channels: those that are declared; of others it does not matter whether they let anything through.
     """
     return House(
-        since=_since(session, zone),
+        since=began(session, zone),
         standing={p.domain: p for p in standing_publications(session)},
         breakers=session.scalars(
             select(Breaker).where(Breaker.state != BreakerState.CLOSED).order_by(Breaker.source)
@@ -200,7 +200,8 @@ def _sent_through(session: Session) -> dict[str, date]:
     return {delivery: day for delivery, day in rows}
 
 
-def _since(session: Session, zone: ZoneInfo) -> date | None:
+def began(session: Session, zone: ZoneInfo) -> date | None:
+    """Return the date on which anything first happened in this house."""
     first = [
         session.scalar(select(Run.started_at).order_by(Run.id).limit(1)),
         session.scalar(select(Receipt.arrived_at).order_by(Receipt.id).limit(1)),

@@ -8,9 +8,9 @@ JSON show. Changes nothing. Does not belong here: judging one feed (`board_feeds
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import date, datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy.orm import Session
 
@@ -21,10 +21,11 @@ from nightwatt.alerting.verdict import State, night_verdicts, verdict
 from nightwatt.calendar import day_bounds
 from nightwatt.ledger import alerts as alert_book
 from nightwatt.ledger import decisions, durations, pages
+from nightwatt.ledger.facts import began
 from nightwatt.ledger.models import Alert, AlertState, Publication, PublicationState, Receipt, Run, RunState, Sending
 from nightwatt.ledger.night import failed_checks, sendings_of_night, standing_publications
 from nightwatt.stages.board_feeds import FeedFacts, FeedLine, Tone, feed_line
-from nightwatt.stages.board_headline import Headline, headline
+from nightwatt.stages.board_headline import Headline, headline, nothing_yet
 from nightwatt.stages.board_timeline import Frame, Timeline, timeline
 from nightwatt.stages.board_words import listed
 from nightwatt.stages.platform import Platform
@@ -229,8 +230,12 @@ def board(platform: Platform, business_date: date) -> Board:
         standing = _standing(session, platform, business_date)
         findings = failed_checks(session, business_date)
         breakers = pages.breakers(session)
+        since = began(session, zone)
     known = _Known(feeds, sent, _failed(runs), alerts, done, expected, now)
     owed = tuple(_owed(o, known) for o in plan.owed if o.kind != "report")
+    is_before = since is None or business_date < since
+    if is_before:  # nobody promised anything yet
+        owed, feeds = tuple(map(_unasked, owed)), list(map(_unasked, feeds))
     lines = tuple(sorted(feeds, key=lambda f: (f.tone, f.times.deadline, f.feed)))
     is_over = now >= end
     return Board(
@@ -239,7 +244,7 @@ def board(platform: Platform, business_date: date) -> Board:
         now=now,
         zone=platform.settings.zone,
         is_over=is_over,
-        headline=headline(owed, alerts, lines, zone, is_over=is_over),
+        headline=nothing_yet() if is_before else headline(owed, alerts, lines, zone, is_over=is_over),
         alerts=alerts,
         owed=owed,
         feeds=lines,
@@ -252,6 +257,20 @@ def board(platform: Platform, business_date: date) -> Board:
         ),
         timeline=timeline(Frame(business_date, now, zone), owed, lines, runs, sent),
     )
+
+
+Line = TypeVar("Line", FeedLine, OwedLine)
+
+
+def _unasked(line: Line) -> Line:
+    """Return a line of a night before anything ever happened here."""
+    return replace(line, tone=Tone.OFF, state="nothing yet", **_SILENT[type(line)])
+
+
+_SILENT: Mapping[type, Mapping[str, Any]] = {
+    FeedLine: {"detail": "", "choices": ()},
+    OwedLine: {"reason": "", "hindrance": "", "waits_for": ()},
+}
 
 
 def _forecasts(session: Session, plan: NightPlan, now: datetime) -> Forecasts:

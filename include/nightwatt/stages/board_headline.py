@@ -56,6 +56,11 @@ def headline(
     return _all_well(owed, zone, is_over=is_over)
 
 
+def nothing_yet() -> Headline:
+    """Say that a night lies before anything ever happened here."""
+    return Headline(Tone.WAIT, "Nothing has happened here yet", "The first file or step of a night begins the record.")
+
+
 def _of_promises(
     broken: Sequence[OwedLine],
     risky: Sequence[OwedLine],

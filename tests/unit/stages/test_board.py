@@ -101,6 +101,13 @@ def test_a_past_night_is_told_as_past(tmp_path: Path) -> None:
     assert yesterday.timeline.now is None
 
 
+def test_nothing_was_promised_before_anything_happened(tmp_path: Path) -> None:
+    shown = seen(tmp_path, "09:00", TONIGHT - timedelta(days=30))
+
+    assert shown.headline.text == "Nothing has happened here yet"
+    assert {o.state for o in shown.owed} | {f.state for f in shown.feeds} == {"nothing yet"}
+
+
 # --- feeds -------------------------------------------------------------------------------------------------------
 
 
