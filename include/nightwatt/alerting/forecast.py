@@ -6,6 +6,9 @@ build that has run for 20 minutes by builds that ran longer): nights of the same
 nights otherwise. What nothing earlier resembles may happen any moment, so it is expected now, and behind it comes the
 usual work still left.
 
+What "usually" is: the middle of those nights as long as half of all nights could still be like tonight; once tonight is
+an unusual night, the first third of them, so that "at risk" says that two of three such nights were too late.
+
 Belongs here: pure functions over a plan, earlier nights, progress and a clock. Does not belong here: looking those up
 (`ledger.durations`), and judging a forecast against a deadline (`verdict.py`).
 """
@@ -15,7 +18,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, time, timedelta
-from statistics import median_low
 
 from nightwatt.alerting.plan import ExpectedFeed, NightPlan, Owed
 from nightwatt.calendar import wall_instant
@@ -28,8 +30,6 @@ CHAIN: Mapping[str, tuple[tuple[str, str], ...]] = {
 """What comes after the last feed of a domain is loaded, in this order."""
 
 ENOUGH_OF_A_WEEKDAY = 3
-ENOUGH_ALIKE = 2
-"""One night that went the way tonight does is chance; two are a pattern."""
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,7 @@ class Usual:
 
 
 def usual(past: Sequence[Past], weekday: int, beyond: timedelta | None = None) -> Usual | None:
-    """Return the middle of earlier lengths, or of those longer than what has passed already.
+    """Return how long something usually takes; where some time has passed, on nights that were not done by then.
 
     Args:
         past: earlier nights.
@@ -82,15 +82,20 @@ def usual(past: Sequence[Past], weekday: int, beyond: timedelta | None = None) -
         beyond: what has passed already; None if it has not begun.
 
     Returns:
-        None where too few nights went that way.
+        None where no night went that way.
     """
     alike = [p for p in past if beyond is None or p.length > beyond]
     same = [p for p in alike if p.business_date.weekday() == weekday]
     if len(same) >= ENOUGH_OF_A_WEEKDAY:
-        return Usual(median_low(p.length for p in same), len(same), f"{same[0].business_date:%A}s")
-    if len(alike) >= (ENOUGH_ALIKE if beyond is not None else 1):
-        return Usual(median_low(p.length for p in alike), len(alike), "nights")
-    return None
+        every = sum(p.business_date.weekday() == weekday for p in past)
+        return Usual(_middle_or_third(same, every), len(same), f"{same[0].business_date:%A}s")
+    return Usual(_middle_or_third(alike, len(past)), len(alike), "nights") if alike else None
+
+
+def _middle_or_third(alike: Sequence[Past], every: int) -> timedelta:
+    """Return the middle of the lengths left while at least half of all are; the first third of them after that."""
+    lengths = sorted(p.length for p in alike)
+    return lengths[(len(lengths) - 1) // (2 if 2 * len(lengths) >= every else 3)]
 
 
 # --- the night as a chain ---------------------------------------------------------------------------

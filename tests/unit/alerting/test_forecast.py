@@ -90,9 +90,12 @@ LOADED = {
         (past(minutes(8), minutes(9), minutes(7), every_days=7) + past(*[minutes(1)] * 6), None,
          (minutes(8), 3, "Mondays")),
         (past(minutes(8), minutes(9), every_days=7) + past(*[minutes(1)] * 6), None, (minutes(1), 8, "nights")),
-        # of what has run for 20 minutes, only longer nights say something, and one such night is chance
+        # of what has run for 20 minutes, only longer nights say something: the middle one while half of all are left,
+        # the first third of them once tonight is unusual
         (past(minutes(5), minutes(25), minutes(30), minutes(40)), minutes(20), (minutes(30), 3, "nights")),
-        (past(minutes(5), minutes(5), minutes(40)), minutes(20), None),
+        (past(*[minutes(5)] * 6, minutes(30), minutes(40), minutes(50), minutes(60)), minutes(20),
+         (minutes(40), 4, "nights")),
+        (past(minutes(5), minutes(5), minutes(40)), minutes(20), (minutes(40), 1, "nights")),
         (past(minutes(20), minutes(20)), minutes(20), None),
     ],
 )  # fmt: skip
@@ -113,9 +116,11 @@ def test_what_is_usual(
         (["02:10", "02:30", "04:40"], "01:00", "02:30"),
         # 02:20: the first is not
         (["02:10", "02:30", "04:40"], "02:20", "02:30"),
-        # 02:40: one night came later still, which is chance: it may come any moment
-        (["02:10", "02:30", "04:40"], "02:40", "02:40"),
+        # 02:40: one night came later still
+        (["02:10", "02:30", "04:40"], "02:40", "04:40"),
         (["02:10", "02:30", "04:40", "05:00"], "02:40", "04:40"),
+        # 02:30 is late on this feed: of the four nights left the first third, 04:00
+        (["02:00", "02:00", "02:00", "02:00", "02:00", "03:00", "04:00", "05:00", "05:30"], "02:30", "04:00"),
         (["02:10", "02:30"], "05:00", "05:00"),
         ([], "01:00", "01:00"),
     ],

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 import yaml
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.support.contracts import OFFSET_READS
 
@@ -176,6 +176,7 @@ RULES = st.lists(
 )  # fmt: skip
 
 
+@settings(max_examples=25)
 @given(days=RULES, year=st.integers(2024, 2036))
 def test_moving_on_from_holidays_loses_no_delivery_and_leaves_holidays_alone(days: list[str | int], year: int) -> None:
     """Over a year, by counting: a day of the schedule is kept, or stands for the first day after it that is free."""
