@@ -71,6 +71,12 @@ def test_a_look_once_tells_cron_how_it_is(home: Path, monkeypatch: pytest.Monkey
     assert call("watchdog", "--once") == (2, "")
 
 
+def test_a_watchdog_without_its_ledger_is_blind_and_says_so(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NIGHTWATT_LEDGER_URL", "postgresql+psycopg://kim:s3cret@127.0.0.1:9/nowhere")
+    result = CliRunner().invoke(app, ["watchdog", "--once"], catch_exceptions=False)
+    assert (result.exit_code, result.stderr) == (2, "could not look: OperationalError\n")
+
+
 def test_every_channel_can_be_tried(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert call("alerts", "test") == (0, "log: sent\nfile: sent\n")
     (home / "alerting.yaml").write_text(
