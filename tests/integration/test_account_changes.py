@@ -24,7 +24,7 @@ from nightwatt.simulator import Utility, write_night
 from nightwatt.stages import Platform
 from nightwatt.warehouse import published
 
-pytestmark = pytest.mark.long
+pytestmark = [pytest.mark.long, pytest.mark.timeout(900)]  # two nights and six sweeps, each a run of dbt
 
 NIGHTS = (date(2026, 3, 9), date(2026, 3, 10))
 UTILITY = Utility(customers=40, faults=False)
