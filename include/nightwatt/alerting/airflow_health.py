@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 import httpx2
@@ -48,4 +48,7 @@ def _health(page: object) -> Health:
 
 def _latest(service: Any, name: str) -> datetime | None:
     latest = service.get(f"latest_{name}_heartbeat") if isinstance(service, dict) else None
-    return datetime.fromisoformat(latest) if latest else None
+    if not isinstance(latest, str):
+        return None
+    at = datetime.fromisoformat(latest)
+    return at if at.tzinfo else at.replace(tzinfo=UTC)

@@ -14,7 +14,6 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 
 import httpx2
-from sqlalchemy.exc import SQLAlchemyError
 
 from nightwatt import log
 from nightwatt.alerting.airflow_health import read_health
@@ -53,7 +52,7 @@ def keep_looking(open_platform: OpenPlatform, every_s: int, stop: threading.Even
             with open_platform() as platform:
                 summary = look(platform, every_s)
             _log.info("looked", **summary.to_dict())
-        except (NightWattError, SQLAlchemyError, OSError) as e:
+        except Exception as e:  # whatever it is, the next look may be good, and a dead watchdog never is
             _log.error("could not look", error=str(e) if isinstance(e, NightWattError) else type(e).__name__)
         stop.wait(every_s)
 

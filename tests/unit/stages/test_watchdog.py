@@ -121,6 +121,8 @@ def test_a_watchdog_that_cannot_look_says_so_and_looks_again(tmp_path: Path, mon
         tries.append(len(tries))
         if len(tries) == 1:
             raise TransientError("ledger.away", "the database does not answer")
+        if len(tries) == 2:
+            raise KeyError("JANE DOE")  # a defect; what it quotes stays where it is
         stop.set()
         with at_home(tmp_path, heartbeat_url=SecretStr(monitor.url)) as platform:
             yield platform
@@ -128,6 +130,9 @@ def test_a_watchdog_that_cannot_look_says_so_and_looks_again(tmp_path: Path, mon
     with capture_logs() as lines:
         keep_looking(opened, 0, stop)
 
-    assert tries == [0, 1]
-    assert [line["event"] for line in lines if line["room"] == "watchdog"] == ["could not look", "looked"]
+    assert [(line["event"], line.get("error")) for line in lines if line["room"] == "watchdog"] == [
+        ("could not look", "[ledger.away] the database does not answer"),
+        ("could not look", "KeyError"),
+        ("looked", None),
+    ]
     assert len(monitor.seen) == 1  # not called when it was blind
