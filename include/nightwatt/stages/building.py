@@ -23,7 +23,8 @@ from nightwatt.ledger import loads, publications
 from nightwatt.ledger.models import Publication
 from nightwatt.reads import StoreVersion
 from nightwatt.stages.counting_meters import count_meters
-from nightwatt.stages.loading import lake_files, read_feeds
+from nightwatt.stages.loading import read_feeds
+from nightwatt.stages.packing import files_of
 from nightwatt.stages.platform import Platform
 from nightwatt.warehouse import Audiences, BuildInputs, StoreVersionInput, TableInput
 
@@ -211,12 +212,12 @@ def _through(session: Session, feeds: Sequence[str]) -> int:
 
 
 def _table_input(session: Session, platform: Platform, feed: Feed, through: int) -> TableInput:
-    settled = [load for load, _ in loads.done(session, [feed.feed]) if load.sequence <= through]
+    settled = [pair for pair in loads.done(session, [feed.feed]) if pair[0].sequence <= through]
     return TableInput(
         columns=lake_columns(feed),
-        files=lake_files(platform.settings, [load.lake_path for load in settled]),
+        files=files_of(platform.settings, feed, settled, platform.business_date()),
         domain=feed.domain,
-        through_sequence=max((load.sequence for load in settled), default=0),
+        through_sequence=max((load.sequence for load, _ in settled), default=0),
         absence=feed.absence,
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sqlite3
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -9,6 +10,7 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pytest
 import yaml
 from sqlalchemy import select
@@ -200,3 +202,28 @@ def test_a_refresh_waits_for_a_build_of_the_domain_and_says_who_holds_it(
         pytest.raises(TransientError, match=r"build\.busy.*'build billing'"),
     ):
         refreshing.refresh(live.platform, "billing")
+
+
+def test_the_many_files_of_a_day_gone_by_are_read_as_one_with_the_same_rows(live: World) -> None:
+    def inputs() -> list[Path]:
+        return list(building.build_inputs(live.platform, "billing", NIGHT).table_feeds[FEED].files)
+
+    def rows(files: list[Path]) -> list[tuple[object, ...]]:
+        return duckdb.sql(f"select * from read_parquet({[str(f) for f in files]})").fetchall()
+
+    for minutes in (0, 10, 20):
+        live.now = datetime(2026, 3, 9, 7, 30, tzinfo=UTC) + timedelta(minutes=minutes)
+        live.insert(str(minutes), f"2026-03-09 03:{30 + minutes}:00.000000")
+        stages.sweep(live.platform)
+    by_day = inputs()
+    live.now += timedelta(days=1)
+    live.insert("4", "2026-03-10 03:00:00.000000")
+    stages.sweep(live.platform)
+    later = inputs()
+
+    assert (len(by_day), len(later)) == (3, 2)
+    assert rows(later)[: len(rows(by_day))] == rows(by_day)
+    assert len(rows(later)) == len(rows(by_day)) + 4  # the new one, and what lies within the look-back
+    assert inputs() == later
+    shutil.rmtree(live.platform.settings.warehouse)
+    assert rows(inputs()) == rows(later)
