@@ -26,8 +26,8 @@ from nightwatt.ledger.notices import Planned
 Matter = tuple[str, date]
 """A cause and a night; what is about no night belongs to tonight."""
 
-PROMISES = ("deadline.missed", "delivery.")
-"""Codes of broken promises to people: always said."""
+PROMISES = ("deadline.", "delivery.")
+"""Codes of promises to people that are broken, or will be: always said."""
 
 _UNSAID = frozenset({NoticeState.DROPPED, NoticeState.FAILED})
 _HEARD = frozenset({NoticeState.SENT, NoticeState.SENDING})

@@ -7,7 +7,7 @@ becomes of an alert (`alerting`), and messages about them (`notices.py`).
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from typing import Any
 
@@ -131,10 +131,14 @@ def raise_alert(session: Session, condition: Condition, at: datetime, by: str) -
 
 
 def see_again(row: Alert, condition: Condition, at: datetime) -> None:
-    """Note that a condition is still there, and what it is now; one that got worse is nobody's any more."""
+    """Note that a condition is still there, and what it is now; one that got worse is nobody's any more.
+
+    Its cause stays the one it opened with: who was told that a file is late and a deadline broken is told once that
+    both are over, though the deadline waited for a slow build in the end.
+    """
     row.seen_at = at
     is_worse = condition.severity.rank > Severity(row.severity).rank
-    if _say(row, condition):
+    if _say(row, replace(condition, cause=row.cause)):
         row.updated_at = at
     if is_worse:
         row.state, row.escalated_at, row.escalations = AlertState.OPEN, at, row.escalations + 1
