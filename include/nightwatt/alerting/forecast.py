@@ -4,7 +4,7 @@ The rule, in two sentences. What is not done yet takes as long as it usually too
 point, gone the way tonight has (a feed that is not there at 04:00 is judged by nights on which it came later still, a
 build that has run for 20 minutes by builds that ran longer): nights of the same weekday where there are enough, all
 nights otherwise. What nothing earlier resembles may happen any moment, so it is expected now, and behind it comes the
-usual work still left.
+usual work still left; a step that has run longer than ever before is expected to take half as long again as it has.
 
 What "usually" is: the middle of those nights as long as half of all nights could still be like tonight; once tonight is
 an unusual night, the first third of them, so that "at risk" says that two of three such nights were too late.
@@ -30,6 +30,9 @@ CHAIN: Mapping[str, tuple[tuple[str, str], ...]] = {
 """What comes after the last feed of a domain is loaded, in this order."""
 
 ENOUGH_OF_A_WEEKDAY = 3
+OVERTIME = 0.5
+"""How much longer a step runs that has run longer than ever, as a share of how long it has: the longer something
+unusual has lasted, the longer it lasts. Expected to end any moment, it would be at risk in its last minutes only."""
 
 
 @dataclass(frozen=True)
@@ -187,10 +190,11 @@ class _Night:
         past = self.history.runs.get(step, ())
         found = usual(past, self.plan.business_date.weekday(), beyond=elapsed)
         said = f"{_name(step)} has run {_minutes(elapsed)}"
+        if not past:
+            return before.then(self.now, _key(step), said)
         if found is None:
-            return before.then(
-                self.now, _key(step), f"{said}, longer than on {_nights_below(past, elapsed)}" if past else said
-            )
+            said = f"{said}, longer than on any of {len(past)} nights before; about {_minutes(elapsed * OVERTIME)} more"
+            return before.then(self.now + elapsed * OVERTIME, _key(step), said)
         said = f"{said} and takes {_minutes(found.length)} (as on {found.nights} {found.of} before)"
         return before.then(run.started_at + found.length, _key(step), said)
 

@@ -201,11 +201,14 @@ def test_a_build_that_runs_is_judged_by_longer_builds() -> None:
     )
 
 
-def test_a_build_that_runs_longer_than_ever_is_expected_now() -> None:
+def test_a_build_that_runs_longer_than_ever_takes_half_as_long_again() -> None:
+    """70 minutes, and 35 more, then publishing: 04:30 + 5."""
     progress = Progress(HERE, runs=LOADED | {("build", "billing"): StepRun(at("02:45"), None)})
-    found = billing(progress, at("04:00"))
-    assert found.at == at("04:05")
-    assert found.reason.startswith("build billing has run 75 min, longer than on 1 of 1 nights before, then publish")
+    found = billing(progress, at("03:55"))
+    assert found.at == at("04:35")
+    assert found.reason.startswith(
+        "build billing has run 70 min, longer than on any of 1 nights before; about 35 min more, then publish"
+    )
 
 
 def test_a_run_that_began_before_what_it_needs_is_of_no_use() -> None:
