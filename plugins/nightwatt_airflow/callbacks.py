@@ -23,6 +23,12 @@ from nightwatt_airflow.run_of import started_by
 
 logger = log.get("airflow")
 
+STAGE_OF = {"load_files": "load", "merge_reads": "merge", "build_marts": "build", "publish_marts": "publish"}
+"""Which stage a task runs; the feed of a load is the task's group."""
+
+DELIVERY_STAGES = {"take_answers_to_": "acknowledge", "deliver_": "deliver"}
+"""How the tasks begin that are named for a delivery, and which stage they run."""
+
 
 def report_task_failure(context: Mapping[str, Any]) -> None:
     """Log which task failed, why, and what to do, the moment it does; then look."""
@@ -38,7 +44,22 @@ def report_task_failure(context: Mapping[str, Any]) -> None:
         message=known.message if known else type(error).__name__,
         remedy=known.remedy if known else "read the task's log",
     )
+    end_killed_runs(ti.task_id, started_by(context))
     look((), business_date_in(context), started_by(context))
+
+
+def end_killed_runs(task_id: str, name: str) -> None:
+    """End in the ledger what a task began and was killed in: nobody else would, and the verdict would wait for it."""
+    from nightwatt.stages import Platform
+
+    feed, _, own = task_id.rpartition(".")
+    stage, subject = STAGE_OF.get(own), feed or None
+    for prefix, of in DELIVERY_STAGES.items():
+        if own.startswith(prefix):
+            stage, subject = of, own.removeprefix(prefix)
+    if stage is not None:
+        with Platform.open(started_by=name) as platform:
+            platform.ledger.give_up(stage, subject, name)
 
 
 def report_run_failure(context: Mapping[str, Any], subjects: Sequence[str]) -> None:

@@ -310,3 +310,37 @@ def test_a_failed_task_is_told_with_its_remedy_and_without_row_values(airflow: N
         ("load.held", "1 file on hold", "follow the message"),
         ("task.crashed", "ValueError", "read the task's log"),
     ]
+
+
+@pytest.mark.parametrize(
+    ("task_id", "stage", "subject"),
+    [
+        ("ccb_bill.load_files", "load", "ccb_bill"),
+        ("build_marts", "build", "billing"),
+        ("deliver_crm_core", "deliver", "crm_core"),
+        ("take_answers_to_crm_core", "acknowledge", "crm_core"),
+    ],
+)
+def test_what_a_killed_task_left_running_has_failed_and_others_work_goes_on(
+    airflow: None, opened: Ledger, task_id: str, stage: str, subject: str
+) -> None:
+    from nightwatt.ledger.models import Run, RunState
+    from nightwatt_airflow.callbacks import report_task_failure
+
+    def begun(of: str, by: str) -> Run:
+        return Run(
+            stage=stage, subject=of, business_date=date(2026, 3, 9), started_by=by, state=RunState.RUNNING,
+            started_at=local(date(2026, 3, 9), "02:00"),
+        )  # fmt: skip
+
+    with opened.write() as session:
+        session.add_all([begun(subject, "billing_nightly/scheduled__1"), begun(subject, "cli")])
+
+    report_task_failure(failed_run(ti=SimpleNamespace(task_id=task_id), exception=None))
+
+    with opened.read() as session:
+        runs = session.execute(select(Run.started_by, Run.state, Run.message).where(Run.stage == stage)).all()
+    ended = {by: (state, (message or "").partition(";")[0]) for by, state, message in runs}
+    assert ended["cli"] == ("running", "")
+    assert ended["billing_nightly/scheduled__1"][0] == "failed"
+    assert ended["billing_nightly/scheduled__1"][1].startswith("TerminalError: [task.crashed] the process was killed")

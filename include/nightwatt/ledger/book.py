@@ -23,9 +23,15 @@ from sqlalchemy.orm import Session
 
 from nightwatt import log
 from nightwatt.calendar import Clock, utc_now
+from nightwatt.errors import TerminalError
 from nightwatt.ledger.models import Run, RunState, SequenceCounter
 
 MIGRATIONS = Path(__file__).parent / "migrations"
+
+
+_KILLED = TerminalError(
+    "task.crashed", "the process was killed, or its machine went away", "was there memory and disk? Read the task's log"
+)
 
 
 class Ledger:
@@ -86,6 +92,26 @@ class Ledger:
             self._end(row, RunState.FAILED, f"{type(e).__name__}: {e}"[:2000])
             raise
         self._end(row, RunState.SUCCEEDED, row.message)
+
+    def give_up(self, stage: str, subject: str | None, started_by: str) -> int:
+        """End the runs of a stage that were killed before they could say how they ended; returns how many there were.
+
+        Args:
+            stage: the stage.
+            subject: of what; None where whoever started it did so once.
+            started_by: who: others may be at the same stage, and live.
+        """
+        mine = [Run.stage == stage, Run.started_by == started_by, Run.state == RunState.RUNNING]
+        if subject is not None:
+            mine.append(Run.subject == subject)
+        with self.write() as session:
+            ended = session.execute(
+                update(Run)
+                .where(*mine)
+                .values(state=RunState.FAILED, ended_at=self.clock(), message=f"{type(_KILLED).__name__}: {_KILLED}")
+                .returning(Run.id)
+            )
+            return len(ended.all())
 
     def _end(self, row: Run, state: RunState, message: str | None) -> None:
         with self.write() as session:
