@@ -106,9 +106,9 @@ def test_a_broken_download_goes_on_at_the_byte_where_it_broke(far: FarHome, afte
 
 
 def test_a_server_that_breaks_off_again_and_again_is_asked_as_long_as_more_comes(far: FarHome) -> None:
-    content = random.Random(5).randbytes(14 << 20)
+    content = random.Random(5).randbytes(30 << 20)
     far.put(NAME, content)
-    kind = fresh(Dropping, after=6_000_000, drops_left=2)
+    kind = fresh(Dropping, after=12_000_000, drops_left=2)
     with far.serving(kind) as server, far.open(server.port, plain_feed()) as folder:
         (entry,) = folder.listing()
 

@@ -36,6 +36,7 @@ CONNECT_SECONDS = 90.0
 _COMPARED = 64 * 1024
 _WORTH_GOING_ON = 1 << 20
 _MOST_NAMES = 9
+_ENDING_SECONDS = 1.0
 _SECOND_NS = 1_000_000_000
 
 Answer = TypeVar("Answer")
@@ -169,6 +170,8 @@ class SftpFolder:
         """Hang up, and end what an interrupted visit may have left under way."""
         await self._hang_up()
         rest = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
+        if rest:
+            await asyncio.wait(rest, timeout=_ENDING_SECONDS)
         for task in rest:
             task.cancel()
         await asyncio.gather(*rest, return_exceptions=True)

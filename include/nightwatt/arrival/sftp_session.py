@@ -84,7 +84,7 @@ class Session:
         await self._connection.wait_closed()
 
     async def _answer(self, question: Awaitable[Answer]) -> Answer:
-        return await asyncio.wait_for(question, self._settings.timeout_seconds)
+        return await _within(self._settings.timeout_seconds, _asked(question))
 
 
 class RemoteFile:
@@ -107,23 +107,19 @@ class RemoteFile:
 
     async def blocks(self, offset: int, end: int) -> AsyncIterator[bytes]:
         """Yield the bytes up to an end, in order, asking well ahead; stops early where the file does."""
-        ahead: deque[tuple[int, asyncio.Task[bytes]]] = deque()
-        try:
-            while offset < end or ahead:
-                while offset < end and len(ahead) < _ON_THEIR_WAY:
-                    length = min(_BLOCK, end - offset)
-                    ahead.append((length, asyncio.create_task(self._file.read(length, offset))))
-                    offset += length
-                length, reading = ahead.popleft()
-                with _telling(self._settings, self._what):
-                    block = await self._answer(reading)  # the time limit is that of the next block, not of all
-                yield block
-                if len(block) < length:
-                    return
-        finally:
-            for _, reading in ahead:
-                reading.cancel()
-            await asyncio.gather(*(reading for _, reading in ahead), return_exceptions=True)
+        ahead: deque[tuple[int, asyncio.Future[bytes]]] = deque()
+        while offset < end or ahead:
+            while offset < end and len(ahead) < _ON_THEIR_WAY:
+                length = min(_BLOCK, end - offset)
+                ahead.append((length, _asked(self._file.read(length, offset))))
+                offset += length
+            length, reading = ahead.popleft()
+            with _telling(self._settings, self._what):
+                # The time limit is that of the next block, not of all.
+                block = await _within(self._settings.timeout_seconds, reading)
+            yield block
+            if len(block) < length:
+                return
 
     async def close(self) -> None:
         """Give the handle back."""
@@ -131,7 +127,7 @@ class RemoteFile:
             await self._answer(self._file.close())
 
     async def _answer(self, question: Awaitable[Answer]) -> Answer:
-        return await asyncio.wait_for(question, self._settings.timeout_seconds)
+        return await _within(self._settings.timeout_seconds, _asked(question))
 
 
 async def open_session(settings: SftpSettings, *, within_seconds: float) -> Session:
@@ -201,6 +197,21 @@ def _telling(settings: SftpSettings, doing: str) -> Iterator[None]:
         raise Absent(doing) from e
     except (OSError, asyncssh.Error) as e:
         raise explain(e, settings, doing) from e
+
+
+def _asked(question: Awaitable[Answer]) -> asyncio.Future[Answer]:
+    """Begin to ask. An answer that nobody waits for any more, because one before it failed, ends with the session."""
+    asking = asyncio.ensure_future(question)
+    asking.add_done_callback(lambda done: done.cancelled() or done.exception())
+    return asking
+
+
+async def _within(seconds: float, asking: asyncio.Future[Answer]) -> Answer:
+    """Wait for an answer, not for ever; a late one is not cancelled, since asyncssh would leave its parts behind."""
+    done, _ = await asyncio.wait({asking}, timeout=seconds)
+    if not done:
+        raise TimeoutError
+    return asking.result()
 
 
 def _own_key(settings: SftpSettings) -> asyncssh.SSHKey:
