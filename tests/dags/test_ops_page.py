@@ -11,7 +11,17 @@ import pytest
 from sqlalchemy import select
 from starlette.testclient import TestClient
 from tests.support.logins import token_of
-from tests.support.nights import TONIGHT, Diary, Night, alert, at, before, home, write_rejected_lines
+from tests.support.nights import (
+    TONIGHT,
+    Diary,
+    Night,
+    alert,
+    at,
+    before,
+    home,
+    write_reconciliation,
+    write_rejected_lines,
+)
 
 from nightwatt.ledger import Ledger
 from nightwatt.ledger.models import Alert, Answer, AnswerState, NightDecision, Receipt, RejectSummary, Run, Sending
@@ -145,6 +155,25 @@ def test_what_a_partner_answered_stands_beside_the_file(server: TestClient, ledg
         )  # fmt: skip
 
     assert "partner: acknowledged, 7 rows refused" in get(server, "/deliveries/crm_core")
+
+
+def test_bills_are_reconciled_entity_by_entity(server: TestClient, ledger: Ledger, tmp_path: Path) -> None:
+    rows = [
+        ("billing_account", "balance_usd", "1250000.50", "1250000.50"),
+        ("bill", "charges_usd", "98000.00", "97990.00"),
+        ("payment", "paid_usd", "5000.00", "4000.00"),
+    ]
+    write_reconciliation(Settings(home=tmp_path), rows)
+
+    whole, one = get(server, "/bills"), get(server, "/bills?entity=payment")
+
+    rows_of = re.findall(r"<tr>.*?</tr>", whole, re.DOTALL)
+    words = [re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", row)).strip() for row in rows_of]
+    assert "Billing account agrees CCB balance, USD 1,250,000.50 1,250,000.50 0.00 0.00 0.0000" in words
+    assert "Bill differs CCB charges, USD 98,000.00 97,990.00 0.00 10.00 0.0102" in words
+    assert "Payment apart CCB paid, USD 5,000.00 4,000.00 0.00 1,000.00 20.0000" in words
+    assert "Billing account" not in one
+    assert "nightwatt reconcile billing --entity payment" in one
 
 
 def test_an_empty_home_is_told_in_words(server: TestClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

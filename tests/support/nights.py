@@ -7,10 +7,11 @@ here: files, rows and real stages.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
+from decimal import Decimal
 from functools import cache
 from pathlib import Path
 from random import Random
@@ -18,6 +19,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 from sqlalchemy import func, select, update
@@ -48,6 +50,7 @@ from nightwatt.ledger.models import (
     Severity,
 )
 from nightwatt.settings import Settings
+from nightwatt.warehouse.versions import published_file
 
 ZONE = ZoneInfo("America/New_York")
 TONIGHT = date(2026, 3, 12)  # a Thursday
@@ -298,3 +301,27 @@ def write_rejected_lines(settings: Settings, feed: str, sequence: int, receipt_i
         "reason": ["the field is not a date in the contract's form"] * lines, "raw": [raw] * lines,
     }  # fmt: skip
     pq.write_table(pa.table(columns), path)
+
+
+def write_reconciliation(settings: Settings, rows: Sequence[tuple[str, str, str, str]]) -> None:
+    """Write a published warehouse that holds a reconciliation of billing and nothing else.
+
+    Args:
+        settings: the home.
+        rows: entity, measure, what the source sent, what is published.
+    """
+    path = published_file(settings)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    numbers = ("source", "published", "quarantined", "difference")
+    columns = ", ".join(f"{name}_value decimal(28, 2)" for name in numbers)
+    with duckdb.connect(str(path)) as con:
+        con.execute(
+            "create table compared (source_system varchar, entity varchar, measure varchar, "
+            f"{columns}, variance_pct decimal(18, 6))"
+        )
+        for entity, measure, *sides in rows:
+            source, published = map(Decimal, sides)
+            missing = source - published
+            values = [entity, measure, source, published, missing, 100 * missing / source]
+            con.execute("insert into compared values ('CCB', ?, ?, ?, ?, 0, ?, ?)", values)
+        con.execute("create view rpt_billing_reconciliation as select * from compared")

@@ -25,7 +25,7 @@ from nightwatt.stages.platform import Platform
 from nightwatt.warehouse.reconciliation import Comparison
 
 NIGHTS = 30
-_RECEIPTS = 60
+_RECEIPTS = 31
 _REJECTS = 500
 _PLACES = 100
 

@@ -6,13 +6,16 @@ Belongs here: geometry. Does not belong here: what is on the timeline (`nightwat
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from itertools import groupby
+from itertools import groupby, pairwise
 from zoneinfo import ZoneInfo
 
 from nightwatt.stages.board_timeline import Lane, Timeline
 from nightwatt.stages.board_words import clock_time
+
+EDGE, CLOSE = 88.0, 9.0
+"""From here on a text goes to the left of its mark; two marks so near would write over each other."""
 
 NARROW = 8
 """So many hours fit on a narrow screen; of more, every other one is written."""
@@ -80,9 +83,10 @@ def picture(night: Timeline, zone: ZoneInfo) -> Picture:
     def drawn(lane: Lane) -> DrawnLane:
         bars = [DrawnBar(x(b.start), round(x(b.end) - x(b.start), 2), b.tone.name.lower(), b.label) for b in lane.bars]
         marks = [
-            DrawnMark(x(m.at), m.kind, m.tone.name.lower(), m.label, _beside(m.kind, m.at, zone), x(m.at) > 88)
+            DrawnMark(x(m.at), m.kind, m.tone.name.lower(), m.label, _beside(m.kind, m.at, zone), x(m.at) > EDGE)
             for m in lane.marks
         ]
+        marks = _apart(marks)
         return DrawnLane(lane.label, tuple(bars), tuple(marks))
 
     hours = len(night.hours)
@@ -93,6 +97,16 @@ def picture(night: Timeline, zone: ZoneInfo) -> Picture:
         groups=tuple((name, tuple(map(drawn, lanes))) for name, lanes in groupby(night.lanes, key=lambda n: n.group)),
         events=tuple(sorted(_events(night))),
     )
+
+
+def _apart(marks: list[DrawnMark]) -> list[DrawnMark]:
+    """Let two texts that would lie over each other go to both sides."""
+    written = sorted((m for m in marks if m.text), key=lambda m: m.x)
+    for left, right in pairwise(written):
+        if right.x - left.x < (2 * CLOSE if right.is_at_edge else CLOSE):
+            marks = [replace(m, is_at_edge=True) if m is left else m for m in marks]
+            marks = [replace(m, is_at_edge=False) if m is right and m.x <= EDGE else m for m in marks]
+    return marks
 
 
 def _beside(kind: str, at: datetime, zone: ZoneInfo) -> str:
