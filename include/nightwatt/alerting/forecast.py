@@ -152,8 +152,12 @@ class _Night:
 
     def holds_up(self, feed: ExpectedFeed) -> bool:
         """Whether the night waits for a feed: not if somebody let it go, nor if its contract does by now."""
-        given_up = feed.may_be_skipped and self.now >= feed.deadline and feed.feed not in self.progress.arrived
+        given_up = feed.may_be_skipped and self.now >= self.deadline(feed) and feed.feed not in self.progress.arrived
         return feed.files > 0 and feed.every is None and feed.feed not in self.progress.let_go and not given_up
+
+    def deadline(self, feed: ExpectedFeed) -> datetime:
+        """Return until when the night waits for a feed: a person may have let it come later."""
+        return max(feed.deadline, self.progress.released.get(feed.feed, feed.deadline))
 
     def arrival(self, feed: ExpectedFeed) -> _Mark:
         """Return when all files of a feed are there."""
@@ -172,7 +176,7 @@ class _Night:
             return _Mark(self.now).then(self.now, what, told)
         at = max(self.now, _at_offset(self.plan, found.length))
         if feed.may_be_skipped:
-            at = min(at, max(self.now, feed.deadline))
+            at = min(at, max(self.now, self.deadline(feed)))
         words = f"{feed.feed} comes at about {at.astimezone(zone):%H:%M} (as on {found.nights} {found.of} before)"
         return _Mark(at).then(at, what, words)
 

@@ -72,6 +72,7 @@ class Progress:
     let_go: frozenset[str] = frozenset()  # feeds that a person skipped, or accepted as they are
     runs: Mapping[Step, StepRun] = field(default_factory=dict)
     published: Mapping[str, datetime] = field(default_factory=dict)  # domains, and when they first were
+    released: Mapping[str, datetime] = field(default_factory=dict)  # feeds that a person lets come late, and until when
 
 
 def history(session: Session, business_date: date, zone: ZoneInfo, nights: int = NIGHTS) -> History:
@@ -135,12 +136,10 @@ def progress(session: Session, business_date: date, zone: ZoneInfo) -> Progress:
     loaded = {subject: run.started_at for (stage, subject), run in runs.items() if stage == "load" and run.ended_at}
     seen = looks.of_night(session, business_date).items()
     ready = {feed: look.ready_at for feed, look in seen if look.ready_at is not None}
-    let_go = {
-        feed
-        for feed, decided in decisions.of_night(session, business_date).items()
-        if decided.choice in {NightChoice.SKIP, NightChoice.ACCEPT}
-    }
-    return Progress(loaded | ready, frozenset(let_go), runs, _published(session, business_date))
+    decided = decisions.of_night(session, business_date)
+    let_go = {feed for feed, word in decided.items() if word.choice in {NightChoice.SKIP, NightChoice.ACCEPT}}
+    released = {feed: word.until for feed, word in decided.items() if word.until is not None}
+    return Progress(loaded | ready, frozenset(let_go), runs, _published(session, business_date), released)
 
 
 def _published(session: Session, business_date: date) -> dict[str, datetime]:

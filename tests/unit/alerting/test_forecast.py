@@ -232,6 +232,8 @@ def test_a_feed_that_its_contract_lets_go_holds_the_night_up_only_until_its_dead
     optional = plan(feed("bills", on_failure="skip"))
     late = History(arrivals={"bills": past(*[clock("09:00")] * 3)}, runs=DURATIONS)
     assert billing(Progress(), at("03:00"), late, optional).at == at("06:35")  # deadline 06:00 + 10 + 20 + 5
+    released = Progress(released={"bills": at("07:30")})
+    assert billing(released, at("06:10"), late, optional).at == at("08:05")  # a person lets it come until 07:30
     after = billing(Progress(), at("06:10"), late, optional)
     assert (after.at, after.waits_for) == (at("06:35"), ("build:billing", "publish:billing"))
 

@@ -166,9 +166,11 @@ def test_looks_decisions_and_publications_say_how_far_a_night_is(ledger: Ledger)
             is_ready=ready_at is not None, arrived=1, expected=1, reason="", unknown=[], looked_by="test",
         )  # fmt: skip
 
-    def decision(feed: str, choice: NightChoice, revoked_at: datetime | None = None) -> NightDecision:
+    def decision(
+        feed: str, choice: NightChoice, revoked_at: datetime | None = None, until: datetime | None = None
+    ) -> NightDecision:
         return NightDecision(
-            feed=feed, business_date=NIGHT, choice=choice, reason="why", decided_by="Ann",
+            feed=feed, business_date=NIGHT, choice=choice, until=until, reason="why", decided_by="Ann",
             decided_at=at(NIGHT, "01:00"), revoked_at=revoked_at,
         )  # fmt: skip
 
@@ -184,7 +186,7 @@ def test_looks_decisions_and_publications_say_how_far_a_night_is(ledger: Ledger)
         look("accounts", None),
         decision("skipped", NightChoice.SKIP),
         decision("accepted", NightChoice.ACCEPT),
-        decision("released", NightChoice.RELEASE),
+        decision("released", NightChoice.RELEASE, until=at(NIGHT, "07:30")),
         decision("revoked", NightChoice.SKIP, at(NIGHT, "01:30")),
         publication(1, FORWARD, at(FORWARD, "05:00"), "usage"),
         publication(2, NIGHT, at(NIGHT, "05:00")),
@@ -193,4 +195,5 @@ def test_looks_decisions_and_publications_say_how_far_a_night_is(ledger: Ledger)
     found = progress(ledger)
     assert found.arrived == {"bills": at(NIGHT, "01:40")}
     assert found.let_go == {"skipped", "accepted"}
+    assert found.released == {"released": at(NIGHT, "07:30")}
     assert found.published == {"billing": at(NIGHT, "05:00")}
