@@ -11,6 +11,7 @@ import ssl
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from typing import Any, Self
+from urllib.parse import urlsplit
 
 import httpx2
 from authlib.integrations.base_client import OAuthError
@@ -117,7 +118,7 @@ class HttpSession:
     def _log_in(self) -> None:
         if self._oauth is None:
             return
-        what = f"{self._settings.where}: asking for a token"
+        what = f"{urlsplit(self._settings.token_url or '').netloc}: asking for a token"
         with self._telling(what):
             token = self._oauth.fetch_token(self._settings.token_url, grant_type="client_credentials")
         if not token or "access_token" not in token:
@@ -148,7 +149,9 @@ def _meaning(error: Exception, what: str) -> NightWattError:
             f"{what}: the service's certificate is not one we trust",
             "nothing was asked; if its owner uses a certificate authority of their own, set ..._CA_FILE",
         )
-    return SourceAway("source.unreachable", f"{what}: {type(error).__name__}", _ASK_ITS_OWNER)
+    # Of other errors the words may quote what the service sent.
+    why = f": {error}" if isinstance(error, httpx2.ConnectError | httpx2.TimeoutException) else ""
+    return SourceAway("source.unreachable", f"{what}: {type(error).__name__}{why}", _ASK_ITS_OWNER)
 
 
 def _check_status(response: httpx2.Response, what: str) -> None:

@@ -12,7 +12,7 @@ from datetime import datetime
 
 from nightwatt.arrival import breaker
 from nightwatt.arrival.retries import Patience
-from nightwatt.arrival.transport import SOURCE_TROUBLE
+from nightwatt.arrival.transport import SOURCE_TROUBLE, PlaceRefused
 from nightwatt.contracts.feed import Feed
 from nightwatt.contracts.sources import LocalSource, SftpSource
 from nightwatt.errors import TerminalError
@@ -72,14 +72,15 @@ def ask_source(platform: Platform, source: str) -> list[Asked]:
         known = ", ".join(sorted(_by_source(platform))) or "none"
         raise TerminalError("source.unknown", f"no feed in use comes from {source}", f"sources in use: {known}")
     breakers.end_pause(platform.ledger, source)
-    return [_ask(platform, feed) for feed in feeds]
-
-
-def _ask(platform: Platform, feed: Feed) -> Asked:
-    try:
-        return Asked(feed.feed, True, _words(platform, feed))
-    except SOURCE_TROUBLE as e:
-        return Asked(feed.feed, False, str(e))
+    answers: list[Asked] = []
+    for feed in feeds:
+        try:
+            answers.append(Asked(feed.feed, True, _words(platform, feed)))
+        except PlaceRefused as e:
+            answers.append(Asked(feed.feed, False, str(e)))
+        except SOURCE_TROUBLE as e:  # it would not answer for the others either; one person's question counts once
+            return answers + [Asked(each.feed, False, str(e)) for each in feeds[len(answers) :]]
+    return answers
 
 
 def _words(platform: Platform, feed: Feed) -> str:
