@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from airflow.sdk import DAG
 
-from nightwatt.alerting.verdict import DOMAIN_DEADLINES
+from nightwatt.alerting.plan import DOMAIN_DEADLINES
 from nightwatt.contracts.catalog import load_catalog
 from nightwatt.settings import Settings
 from nightwatt_airflow.defaults import dag_defaults, nightly, task_defaults

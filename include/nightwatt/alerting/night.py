@@ -28,6 +28,7 @@ from nightwatt.ledger.models import (
     ReceiptState,
     Run,
     RunState,
+    Sending,
 )
 
 _TOLD = re.compile(r"^(?:(?P<kind>\w+): )?\[(?P<code>[\w.]+)\] (?P<message>.*?)(?: -> (?P<remedy>.*))?$", re.DOTALL)
@@ -128,12 +129,22 @@ def is_done(owed: Owed, book: NightBook) -> bool:
 
 def published_at(book: NightBook, domain: str) -> datetime | None:
     """Return when readers first saw a domain as of this night, or of a later one, which has this one in it."""
-    seen = [
-        p.published_at
+    return min((at for at, _ in _seen(book, domain)), default=None)
+
+
+def publication_told(book: NightBook, domain: str) -> str:
+    """Name the publication that readers first saw it with; nothing if there is none."""
+    first = min(_seen(book, domain), default=None)
+    return f"publication {first[1]}" if first else ""
+
+
+def _seen(book: NightBook, domain: str) -> list[tuple[datetime, int]]:
+    """Return when readers saw each publication of a domain, and its number."""
+    return [
+        (p.published_at, p.sequence)
         for p in book.publications
         if p.domain == domain and p.state == PublicationState.PUBLISHED and p.published_at
     ]
-    return min(seen, default=None)
 
 
 def delivered_at(book: NightBook, delivery: str) -> datetime | None:
@@ -142,8 +153,7 @@ def delivered_at(book: NightBook, delivery: str) -> datetime | None:
     A sample is no night's file. Neither is a history, but where it left nothing for an incremental. A run that found
     nothing to send is done with the night.
     """
-    counted = [s for s in book.sendings.get(delivery, ()) if s.phase != PhaseKind.SAMPLE]
-    files = [s for s in counted if s.phase == PhaseKind.INCREMENTAL] or counted
+    files = _files(book, delivery)
     received = [s.delivered_at for s in files if s.state == DeliveryState.DELIVERED and s.delivered_at]
     if files and len(received) == len(files):
         return max(received)
@@ -151,6 +161,19 @@ def delivered_at(book: NightBook, delivery: str) -> datetime | None:
     if not files and runs and runs[-1].state == RunState.SUCCEEDED:
         return runs[-1].ended_at
     return None
+
+
+def files_told(book: NightBook, delivery: str) -> str:
+    """Name a delivery's files of a night, and how those stand that the partner does not have."""
+    return ", ".join(
+        s.file_name if s.state == DeliveryState.DELIVERED else f"{s.file_name} ({s.state})"
+        for s in _files(book, delivery)
+    )
+
+
+def _files(book: NightBook, delivery: str) -> list[Sending]:
+    counted = [s for s in book.sendings.get(delivery, ()) if s.phase != PhaseKind.SAMPLE]
+    return [s for s in counted if s.phase == PhaseKind.INCREMENTAL] or counted
 
 
 def is_delivered(book: NightBook, delivery: str) -> bool:

@@ -28,6 +28,7 @@ from nightwatt.alerting.night import (
     wall,
 )
 from nightwatt.alerting.plan import Owed
+from nightwatt.alerting.verdict import State, verdict
 from nightwatt.ledger.alerts import Condition
 from nightwatt.ledger.models import Publication, PublicationState, Run, RunState, Severity
 
@@ -300,23 +301,34 @@ def of_promises(
             continue
         forecast = night.forecasts.get((owed.kind, owed.subject))
         blame = Blame(NIGHT, "nothing runs") if owed.domain in idle else blamed(owed, night, known, found, forecast)
-        if now >= owed.deadline:
-            yield _promise(night, known, owed, "deadline.missed", f"not done; {blame.words}", blame)
-        elif forecast is not None and forecast.at > _bearable(owed, night, known):
-            expected = wall(forecast.at, known.zone, night.day)
-            yield _promise(
-                night, known, owed, "deadline.at_risk", f"expected only at about {expected}; {blame.words}", blame
-            )
-        elif owed.late_at is not None and now >= owed.late_at:
-            agreed = wall(owed.late_at, known.zone, night.day)
-            words = f"agreed by {agreed} and not done; {blame.words}"
-            yield _promise(night, known, owed, "deadline.at_risk", words, blame)
+        judged = verdict(
+            deadline=owed.deadline,
+            now=now,
+            done_at=None,
+            forecast=_cautious(forecast, owed, night, known) if forecast else None,
+            late_at=owed.late_at,
+        )
+        words = _words(judged.state, owed, forecast, night, known)
+        if judged.state is State.MISSED:
+            yield _promise(night, known, owed, "deadline.missed", f"{words}; {blame.words}", blame)
+        elif judged.is_bad:
+            yield _promise(night, known, owed, "deadline.at_risk", f"{words}; {blame.words}", blame)
 
 
-def _bearable(owed: Owed, night: Night, known: Known) -> datetime:
-    """Return how late something may be expected; what was at risk has to be clear of its deadline again."""
+def _cautious(forecast: Forecast, owed: Owed, night: Night, known: Known) -> datetime:
+    """Return when something is expected; what was at risk has to be clear of its deadline again."""
     is_told = f"progress:{owed.subject}:{night.day}" in known.house.open_keys
-    return owed.deadline - RELIEF if is_told else owed.deadline
+    return forecast.at + RELIEF if is_told else forecast.at
+
+
+def _words(state: State, owed: Owed, forecast: Forecast | None, night: Night, known: Known) -> str:
+    """Say how a promise stands that is not kept."""
+    if state is State.MISSED:
+        return "not done"
+    if state is State.AT_RISK and forecast is not None:
+        return f"expected only at about {wall(forecast.at, known.zone, night.day)}"
+    agreed = f" by {wall(owed.late_at, known.zone, night.day)}" if owed.late_at else ""
+    return f"agreed{agreed} and not done"
 
 
 def _promise(night: Night, known: Known, owed: Owed, code: str, words: str, blame: Blame) -> Condition:

@@ -1,37 +1,24 @@
 """On time, pending, at risk, late or missed: the one judgement every alert, page and screen uses.
 
-Belongs here: the pure verdict, the list of what is due when, and reading from the ledger what is done.
-Does not belong here: what else can be wrong (`conditions.py`), and telling anybody.
+Belongs here: the pure verdict, and verdicts on what a night owes. Does not belong here: what is due when (`plan.py`),
+what counts as done (`night.py`), what else can be wrong (`conditions.py`), and telling anybody.
 """
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from enum import StrEnum
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import select
-from sqlalchemy.orm import Session
-
-from nightwatt.alerting.plan import DOMAIN_DEADLINES, night_plan
+from nightwatt.alerting.night import delivered_at, files_told, publication_told, published_at
+from nightwatt.alerting.plan import Owed, night_plan
 from nightwatt.contracts.catalog import Catalog
 from nightwatt.errors import TerminalError
+from nightwatt.ledger import facts
 from nightwatt.ledger.book import Ledger
-from nightwatt.ledger.models import DeliveryState, PhaseKind, Publication, PublicationState, Sending
-
-__all__ = [
-    "DOMAIN_DEADLINES",
-    "Due",
-    "NightVerdict",
-    "State",
-    "Verdict",
-    "deadlines",
-    "night_verdicts",
-    "verdict",
-    "verdict_on",
-]
+from nightwatt.ledger.facts import NightBook
 
 
 class State(StrEnum):
@@ -124,28 +111,6 @@ def _span(length: timedelta) -> str:
     return f"{seconds // 86400} days"
 
 
-# --- what is due ---------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Due:
-    """One thing a business date owes, and by when."""
-
-    kind: str  # publication, delivery
-    subject: str  # the domain or the delivery
-    title: str
-    deadline: datetime
-
-
-def deadlines(catalog: Catalog, business_date: date, zone: ZoneInfo) -> list[Due]:
-    """List what a business date owes, in the order in which it falls due."""
-    return [
-        Due(owed.kind, owed.subject, owed.title, owed.deadline)
-        for owed in night_plan(catalog, business_date, zone).owed
-        if owed.kind != "report"
-    ]
-
-
 # --- what is done --------------------------------------------------------------------------------------
 
 
@@ -153,15 +118,18 @@ def deadlines(catalog: Catalog, business_date: date, zone: ZoneInfo) -> list[Due
 class NightVerdict:
     """The verdict on one thing due, with what it was judged from."""
 
-    due: Due
+    due: Owed
     done_at: datetime | None
     evidence: str  # which publication or sendings say so; empty if none
     verdict: Verdict
 
     def to_dict(self) -> dict[str, Any]:
         """Return it as plain values, for XCom, JSON and the ledger."""
-        plain = asdict(self.due) | {"deadline": self.due.deadline.isoformat()}
-        return plain | {
+        return {
+            "kind": self.due.kind,
+            "subject": self.due.subject,
+            "title": self.due.title,
+            "deadline": self.due.deadline.isoformat(),
             "done_at": self.done_at.isoformat() if self.done_at else None,
             "evidence": self.evidence,
             "state": self.verdict.state.value,
@@ -172,13 +140,19 @@ class NightVerdict:
 def night_verdicts(
     ledger: Ledger, catalog: Catalog, business_date: date, now: datetime, zone: ZoneInfo
 ) -> list[NightVerdict]:
-    """Judge everything a business date owes by what the ledger says is done."""
+    """Judge everything a business date owes readers and partners by what the ledger says is done."""
     with ledger.read() as session:
-        return [
-            NightVerdict(due, done_at, evidence, verdict(deadline=due.deadline, now=now, done_at=done_at))
-            for due in deadlines(catalog, business_date, zone)
-            for done_at, evidence in [_done(session, due, business_date)]
-        ]
+        book = facts.night_books(session, [business_date], zone)[business_date]
+    owed = [o for o in night_plan(catalog, business_date, zone).owed if o.kind != "report"]
+    return [_judged(o, book, now) for o in owed]
+
+
+def _judged(owed: Owed, book: NightBook, now: datetime) -> NightVerdict:
+    if owed.kind == "publication":
+        done_at, evidence = published_at(book, owed.subject), publication_told(book, owed.subject)
+    else:
+        done_at, evidence = delivered_at(book, owed.subject), files_told(book, owed.subject)
+    return NightVerdict(owed, done_at, evidence, verdict(deadline=owed.deadline, now=now, done_at=done_at))
 
 
 def verdict_on(ledger: Ledger, catalog: Catalog, subject: str, business_date: date, zone: ZoneInfo) -> NightVerdict:
@@ -196,42 +170,3 @@ def verdict_on(ledger: Ledger, catalog: Catalog, subject: str, business_date: da
         f"nothing named {subject!r} is due on a business date",
         f"known: {', '.join(judged.due.subject for judged in found)}",
     )
-
-
-def _done(session: Session, due: Due, business_date: date) -> tuple[datetime | None, str]:
-    if due.kind == "publication":
-        return _publication(session, due.subject, business_date)
-    return _sendings(session, due.subject, business_date)
-
-
-def _publication(session: Session, domain: str, business_date: date) -> tuple[datetime | None, str]:
-    """Return when the domain was first published for the date; a later correction does not make it late."""
-    first = session.execute(
-        select(Publication.sequence, Publication.published_at)
-        .where(Publication.domain == domain, Publication.as_of == business_date)
-        .where(Publication.state == PublicationState.PUBLISHED, Publication.published_at.is_not(None))
-        .order_by(Publication.published_at, Publication.sequence)
-        .limit(1)
-    ).first()
-    return (first.published_at, f"publication {first.sequence}") if first else (None, "")
-
-
-def _sendings(session: Session, delivery: str, business_date: date) -> tuple[datetime | None, str]:
-    """Return when the last file of the delivery was received; None while one of them is on its way.
-
-    A sample is no night's file. Neither is a history, but where it left nothing for an incremental.
-    """
-    counted = session.execute(
-        select(Sending.file_name, Sending.state, Sending.delivered_at, Sending.phase)
-        .where(Sending.delivery == delivery, Sending.business_date == business_date)
-        .where(Sending.phase != PhaseKind.SAMPLE)
-        .order_by(Sending.id)
-    ).all()
-    files = [f for f in counted if f.phase == PhaseKind.INCREMENTAL] or counted
-    received = [f.delivered_at for f in files if f.state == DeliveryState.DELIVERED and f.delivered_at]
-    evidence = ", ".join(_told(f.file_name, f.state) for f in files)
-    return (max(received) if files and len(received) == len(files) else None), evidence
-
-
-def _told(file_name: str, state: str) -> str:
-    return file_name if state == DeliveryState.DELIVERED else f"{file_name} ({state})"

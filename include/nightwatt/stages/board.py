@@ -220,7 +220,7 @@ def board(platform: Platform, business_date: date) -> Board:
     start, end = day_bounds(business_date, zone)
     plan = night_plan(catalog, business_date, zone)
     verdicts = night_verdicts(platform.ledger, catalog, business_date, now, zone)
-    done = {(v.due.kind, v.due.subject): v.done_at for v in verdicts}
+    done: dict[tuple[str, str], datetime | None] = {(v.due.kind, v.due.subject): v.done_at for v in verdicts}
     with platform.ledger.read() as session:
         runs = pages.runs_of_night(session, business_date, start, end)
         expected = Forecasts({}, {}) if now >= end else _forecasts(session, plan, now)

@@ -9,7 +9,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from nightwatt.alerting.verdict import DOMAIN_DEADLINES, State, deadlines, night_verdicts, verdict, verdict_on
+from nightwatt.alerting.plan import DOMAIN_DEADLINES, night_plan
+from nightwatt.alerting.verdict import State, night_verdicts, verdict, verdict_on
 from nightwatt.contracts.catalog import Catalog
 from nightwatt.contracts.delivery import Destination, OpowerIntervalDelivery
 from nightwatt.errors import TerminalError
@@ -119,7 +120,7 @@ def catalog() -> Catalog:
 def test_deadlines_stay_on_the_wall_clock_when_clocks_change(
     catalog: Catalog, day: date, hours: tuple[int, int, int]
 ) -> None:
-    due = deadlines(catalog, day, NEW_YORK)
+    due = [o for o in night_plan(catalog, day, NEW_YORK).owed if o.kind != "report"]
 
     assert [(d.kind, d.subject, d.deadline) for d in due] == [
         ("publication", "billing", datetime(day.year, day.month, day.day, hours[0], tzinfo=UTC)),
