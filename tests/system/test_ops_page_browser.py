@@ -270,3 +270,18 @@ def test_an_open_page_looks_again_but_never_under_a_writing_hand(
     page.clock.run_for(timedelta(seconds=61).total_seconds() * 1000)
 
     expect(page.get_by_text("somebody knows why")).to_be_visible()
+
+
+def test_a_page_that_cannot_look_again_says_that_it_may_be_old(
+    open_page: Callable[..., Page], ledger: Ledger, alert_id: int
+) -> None:
+    page = open_page(f"{OPS}/?done=acknowledged&date={TONIGHT}")
+    page.clock.install()
+    page.reload()
+    page.clock.run_for(61_000)
+    expect(page.get_by_role("status")).to_have_count(0)  # it looked again, without the word of what was pressed
+    page.context.clear_cookies()
+
+    page.clock.run_for(61_000)
+
+    expect(page.get_by_role("alert")).to_contain_text("what it shows may be old")

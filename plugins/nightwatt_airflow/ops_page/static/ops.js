@@ -38,12 +38,26 @@
 
   const lookAgain = async () => {
     if (isBusy()) return;
-    const answer = await fetch(window.location.href.replace(/[?&]done=\w+/, ""), { headers: { Accept: "text/html" } });
-    if (!answer.ok || isBusy()) return;
+    const address = new URL(window.location.href);
+    address.searchParams.delete("done");
+    const answer = await fetch(address, { headers: { Accept: "text/html" } });
+    if (!answer.ok) throw new Error(answer.statusText);
     const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
+    if (isBusy()) return;
     document.title = fresh.title;
     document.querySelector("main").replaceChildren(...fresh.querySelector("main").childNodes);
     document.querySelector("header.top").replaceChildren(...fresh.querySelector("header.top").childNodes);
   };
-  if (document.querySelector("main[data-again]")) setInterval(() => lookAgain().catch(() => undefined), 60000);
+
+  // A page that has gone stale must say so: somebody decides by it.
+  const sayStale = () => {
+    if (document.querySelector(".stale")) return;
+    const note = document.createElement("p");
+    note.className = "told stale";
+    note.setAttribute("role", "alert");
+    note.textContent = "This page could not look again, so what it shows may be old. Reload it; you may have to log in.";
+    document.querySelector("main").prepend(note);
+  };
+
+  if (document.querySelector("main[data-again]")) setInterval(() => lookAgain().catch(sayStale), 60000);
 })();
