@@ -2,11 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
-import os
-import shutil
-import socket
-import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +9,7 @@ from pathlib import Path
 import pytest
 from tests.support.deliver_once import run
 from tests.support.delivery import contract
-from tests.support.openssh import wait_for
+from tests.support.openssh import running_sshd
 
 from nightwatt.contracts.delivery import OpowerIntervalDelivery
 from nightwatt.delivery.deliver import Outcome
@@ -23,7 +18,6 @@ from nightwatt.errors import TerminalError
 
 pytestmark = pytest.mark.system
 
-SSHD = "/usr/sbin/sshd"
 NAME = "opwr_gec_res_v2-0-5_interval60_20250116060000.gz"
 
 
@@ -45,52 +39,13 @@ class Sshd:
 
 @pytest.fixture
 def sshd(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Sshd]:
-    """Start OpenSSH with internal-sftp, key login only."""
-    keygen = shutil.which("ssh-keygen")
-    assert Path(SSHD).exists() and keygen, "install openssh-server (apt-get install openssh-server)"
-    for name in ("host_key", "client_key"):
-        subprocess.run([keygen, "-q", "-t", "ed25519", "-N", "", "-f", str(tmp_path / name)], check=True)
-    if os.geteuid() == 0:
-        Path("/run/sshd").mkdir(mode=0o755, exist_ok=True)
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    configuration = tmp_path / "sshd_config"
-    configuration.write_text(
-        f"""
-        ListenAddress 127.0.0.1:{port}
-        HostKey {tmp_path / "host_key"}
-        AuthorizedKeysFile {tmp_path / "client_key.pub"}
-        PidFile none
-        StrictModes no
-        UsePAM no
-        PasswordAuthentication no
-        KbdInteractiveAuthentication no
-        PermitRootLogin prohibit-password
-        Subsystem sftp internal-sftp
-        ForceCommand internal-sftp
-        """
-    )
+    """Start OpenSSH as the partner's server."""
     folder = tmp_path / "shared_files"
     folder.mkdir()
-    server = subprocess.Popen(
-        [SSHD, "-D", "-e", "-f", str(configuration)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )
-    settings = {
-        "HOST": "127.0.0.1",
-        "PORT": str(port),
-        "USER": getpass.getuser(),
-        "KEY_FILE": str(tmp_path / "client_key"),
-        "HOST_KEY": " ".join((tmp_path / "host_key.pub").read_text().split()[:2]),
-    }
-    for name, value in settings.items():
-        monkeypatch.setenv(f"NIGHTWATT_SFTP_OPOWER_{name}", value)
-    try:
-        wait_for(port)
+    with running_sshd(tmp_path) as server:
+        for name, value in server.settings("opower").items():
+            monkeypatch.setenv(name, value)
         yield Sshd(folder)
-    finally:
-        server.terminate()
-        server.wait(10)
 
 
 def test_delivers_once(sshd: Sshd, tmp_path: Path) -> None:

@@ -72,21 +72,21 @@ def verdict(
     if done_at is not None:
         return _of_done(deadline, done_at, late_at)
     if now >= deadline:
-        return Verdict(State.MISSED, f"not done; the deadline passed {_span(now - deadline)} ago")
-    left = f"{_span(deadline - now)} before the deadline"
+        return Verdict(State.MISSED, f"not done; the deadline passed {span(now - deadline)} ago")
+    left = f"{span(deadline - now)} before the deadline"
     if forecast is not None and forecast > deadline:
-        return Verdict(State.AT_RISK, f"not done {left}; expected {_span(forecast - deadline)} after it")
+        return Verdict(State.AT_RISK, f"not done {left}; expected {span(forecast - deadline)} after it")
     if late_at is not None and now >= late_at:
-        return Verdict(State.LATE, f"not done and {_span(now - late_at)} overdue, {left}")
+        return Verdict(State.LATE, f"not done and {span(now - late_at)} overdue, {left}")
     return Verdict(State.PENDING, f"not done yet, {left}")
 
 
 def _of_done(deadline: datetime, done_at: datetime, late_at: datetime | None) -> Verdict:
     if done_at > deadline:
-        return Verdict(State.LATE, f"done {_span(done_at - deadline)} after the deadline")
-    early = f"done {_span(deadline - done_at)} before the deadline"
+        return Verdict(State.LATE, f"done {span(done_at - deadline)} after the deadline")
+    early = f"done {span(deadline - done_at)} before the deadline"
     if late_at is not None and done_at > late_at:
-        return Verdict(State.LATE, f"{early}, but {_span(done_at - late_at)} overdue")
+        return Verdict(State.LATE, f"{early}, but {span(done_at - late_at)} overdue")
     return Verdict(State.ON_TIME, early)
 
 
@@ -99,9 +99,9 @@ def _check(**instants: datetime | None) -> None:
         raise ValueError("late_at lies after the deadline")
 
 
-def _span(length: timedelta) -> str:
-    """Say a length as an operator would: `40 s`, `12 min`, `5 h 03 min`, `3 days`."""
-    seconds = int(length.total_seconds())
+def span(length: timedelta) -> str:
+    """Say a length, whichever its sign, as an operator would: `40 s`, `12 min`, `5 h 03 min`, `3 days`."""
+    seconds = int(abs(length).total_seconds())
     if seconds < 60:
         return f"{seconds} s"
     if seconds < 3600:

@@ -75,7 +75,25 @@ class DelimitedFormat(TextFormat):
         return self
 
 
-class IdocFormat(TextFormat):
+class _Unheaded:
+    """What a format answers that has neither a header line nor quoted fields."""
+
+    @property
+    def header(self) -> bool:
+        """No line names columns."""
+        return False
+
+    @property
+    def quote(self) -> None:
+        """Nothing is quoted."""
+
+    @property
+    def delimiter(self) -> str:
+        """No sign stands between fields; a trailer line, where the sender writes one, has the usual one."""
+        return ","
+
+
+class IdocFormat(_Unheaded, TextFormat):
     """A flat file of one or many IDocs, a record a line. Which segments there are is the customer's, never ours."""
 
     kind: Literal["idoc"]
@@ -102,22 +120,8 @@ class IdocFormat(TextFormat):
             raise ValueError("row_segment is also among other_segments; its rows are not passed over")
         return self
 
-    @property
-    def header(self) -> bool:
-        """No line names columns."""
-        return False
 
-    @property
-    def quote(self) -> None:
-        """Nothing is quoted."""
-
-    @property
-    def delimiter(self) -> str:
-        """The sign between the fields of a trailer line, where the sender writes one."""
-        return ","
-
-
-class ParquetFormat(CellFormat):
+class ParquetFormat(_Unheaded, CellFormat):
     """A Parquet file with the contract's columns by name, best all of them text; the order does not matter.
 
     What is pulled out of a database or a service is written so. It has none of the marks that files of lines have.
@@ -134,20 +138,6 @@ class ParquetFormat(CellFormat):
     def encoding(self) -> str:
         """The text in it is UTF-8 by its own rules."""
         return "utf-8"
-
-    @property
-    def header(self) -> bool:
-        """No line names columns."""
-        return False
-
-    @property
-    def quote(self) -> None:
-        """Nothing is quoted."""
-
-    @property
-    def delimiter(self) -> str:
-        """No sign stands between fields; where one is asked for, it is the usual one."""
-        return ","
 
 
 def _delimited_by_default(raw: object) -> object:

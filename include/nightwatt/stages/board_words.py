@@ -6,7 +6,7 @@ Belongs here: pure functions from a value to plain English. Does not belong here
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
 
@@ -19,18 +19,6 @@ def clock_time(instant: datetime, zone: ZoneInfo, day: date | None = None) -> st
     """Say `05:12`, and the date too where it is not that of `day`."""
     local = instant.astimezone(zone)
     return f"{local:%H:%M}" if day is None or local.date() == day else f"{local:%a %d %b, %H:%M}"
-
-
-def span(length: timedelta) -> str:
-    """Say `40 s`, `12 min`, `5 h 03 min`, `3 days`."""
-    seconds = int(abs(length).total_seconds())
-    if seconds < 60:
-        return f"{seconds} s"
-    if seconds < 3600:
-        return f"{seconds // 60} min"
-    if seconds < 2 * 86400:
-        return f"{seconds // 3600} h {seconds % 3600 // 60:02d} min"
-    return f"{seconds // 86400} days"
 
 
 def listed(names: Sequence[str], most: int = 3) -> str:

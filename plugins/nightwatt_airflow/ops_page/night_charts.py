@@ -11,7 +11,8 @@ from statistics import median
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from nightwatt.stages.board_words import clock_time, counted, span
+from nightwatt.alerting.verdict import span
+from nightwatt.stages.board_words import clock_time, counted
 from nightwatt.stages.histories import FeedNightLine, PublicationLine
 from nightwatt_airflow.ops_page import charts
 

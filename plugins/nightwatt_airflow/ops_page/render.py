@@ -19,8 +19,9 @@ from fastapi import Request
 from fastapi.responses import HTMLResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from nightwatt.alerting.verdict import span
 from nightwatt.settings import Settings
-from nightwatt.stages.board_words import clock_time, counted, span
+from nightwatt.stages.board_words import clock_time, counted
 from nightwatt_airflow.ops_page.access import form_token, may_act
 
 HERE = Path(__file__).parent

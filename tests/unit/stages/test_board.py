@@ -12,12 +12,13 @@ import pytest
 from sqlalchemy import update
 from tests.support.nights import TONIGHT, Diary, Night, alert, at, before, home
 
+from nightwatt.alerting.verdict import span
 from nightwatt.ledger.models import Breaker, Look, NightChoice, Publication, PublicationState, Receipt
 from nightwatt.settings import Settings
 from nightwatt.stages import Board, Platform, board, decide
 from nightwatt.stages.board import safe_message
 from nightwatt.stages.board_feeds import Tone
-from nightwatt.stages.board_words import listed, sentence, span
+from nightwatt.stages.board_words import listed, sentence
 
 BSEG = frozenset({"ccb_bseg"})
 
