@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 
 import pytest
@@ -37,6 +38,17 @@ def said(chart: str) -> list[str]:
 def test_each_night_says_when_its_file_came(drawn: dict[str, str]) -> None:
     assert said(drawn["arrivals"]) == ["9 Mar: came 01:30", "10 Mar: came 04:30", "12 Mar: came 06:30"]
     assert said(drawn["arrivals_narrow"]) == said(drawn["arrivals"])
+
+
+def test_a_night_on_which_nothing_came_is_a_gap(drawn: dict[str, str]) -> None:
+    assert "a discrete scale with 4 values: 9 Mar, 10 Mar, 11 Mar, 12 Mar" in drawn["arrivals"]
+
+
+def test_small_figures_are_written_out() -> None:
+    short = feed_charts([replace(night(TONIGHT, at(TONIGHT, "01:00")), load_seconds=0.31)], ZONE)["reading"]
+
+    assert re.findall(r">(0\.\d+)<", short)
+    assert not re.findall(r">\d+m<", short)
 
 
 def test_late_and_missed_nights_differ_by_colour_and_by_shape(drawn: dict[str, str]) -> None:

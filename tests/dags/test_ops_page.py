@@ -24,7 +24,19 @@ from tests.support.nights import (
 )
 
 from nightwatt.ledger import Ledger
-from nightwatt.ledger.models import Alert, Answer, AnswerState, NightDecision, Receipt, RejectSummary, Run, Sending
+from nightwatt.ledger.models import (
+    Alert,
+    AlertState,
+    Answer,
+    AnswerState,
+    NightDecision,
+    Notice,
+    NoticeState,
+    Receipt,
+    RejectSummary,
+    Run,
+    Sending,
+)
 from nightwatt.settings import Settings
 
 OPS = "/nightwatt/ops"
@@ -155,6 +167,26 @@ def test_what_a_partner_answered_stands_beside_the_file(server: TestClient, ledg
         )  # fmt: skip
 
     assert "partner: acknowledged, 7 rows refused" in get(server, "/deliveries/crm_core")
+
+
+def test_alerts_that_are_over_stay_with_who_had_them_and_who_was_told(server: TestClient, ledger: Ledger) -> None:
+    with ledger.write() as session:
+        over = alert("feed.late", "ccb_ft", at(TONIGHT, "03:00"), "ccb_ft is late", "ask", acknowledged_by="Ann")
+        over.open_key, over.state, over.closed_at = None, AlertState.CLOSED, at(TONIGHT, "03:40")
+        session.add(over)
+        session.flush()
+        for channel, state in (("desk", NoticeState.SENT), ("pager", NoticeState.DROPPED)):
+            session.add(
+                Notice(alert_id=over.id, channel=channel, kind="opened", severity="warning", message_id="m",
+                       state=state, due_at=SEEN_AT)
+            )  # fmt: skip
+
+    page = get(server, "/alerts")
+
+    rows = [re.sub(r"<[^>]+>", "|", row) for row in re.findall(r"<tr>.*?</tr>", page, re.DOTALL)]
+    (row,) = [row for row in rows if "ccb_ft is late" in row]
+    assert [cell for cell in row.split("|") if cell.strip()] == ["ccb_ft is late", "03:00", "03:40", "Ann", "desk"]
+    assert "1 alert open" in page
 
 
 def test_bills_are_reconciled_entity_by_entity(server: TestClient, ledger: Ledger, tmp_path: Path) -> None:

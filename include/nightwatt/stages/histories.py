@@ -355,6 +355,7 @@ class ClosedLine:
 
     line: AlertLine
     closed_at: datetime | None
+    had_by: str | None
 
 
 def alert_history(platform: Platform, limit: int = 100) -> AlertHistory:
@@ -368,6 +369,6 @@ def alert_history(platform: Platform, limit: int = 100) -> AlertHistory:
         told.setdefault(n.alert_id, []).append(ToldLine(n.channel, n.kind, n.state, n.sent_at or n.due_at))
     return AlertHistory(
         standing=tuple(map(alert_line, standing)),
-        closed=tuple(ClosedLine(alert_line(a), a.closed_at) for a in closed),
+        closed=tuple(ClosedLine(alert_line(a), a.closed_at, a.acknowledged_by) for a in closed),
         told={number: tuple(lines) for number, lines in told.items()},
     )

@@ -28,7 +28,6 @@ _CONFIG: Mapping[str, Any] = {
     },
 }  # fmt: skip
 _CLOCK = "(floor(datum.value) < 10 && datum.value >= 0 ? '0' : '') + floor(datum.value) + ':00'"
-_FEW = {"tickCount": 4, "format": "~s"}
 _SHAPES = {"good": "circle"}
 _SPACE = {"wide": 860, "medium": 560, "half": 400}
 _LABELLED = re.compile(r'<path aria-label="([^"]*)"([^>]*)/>')
@@ -55,7 +54,7 @@ def bars(
                     "field": "value",
                     "type": "quantitative",
                     "title": None,
-                    "axis": {"tickCount": 4, "format": "~s"},
+                    "axis": _few(points),
                 },
                 "color": {"value": f"var(--{tone})"},
                 "description": {"field": "said"},
@@ -98,10 +97,17 @@ def clocks(points: Sequence[Point], title: str, lines: Mapping[str, tuple[float,
     return _draw([*across, dots], drawn, title, size)
 
 
+def _few(points: Sequence[Point]) -> dict[str, Any]:
+    """Return an axis with few numbers, large ones in thousands or millions."""
+    largest = max((p["value"] or 0 for p in points), default=0)
+    return {"tickCount": 4, "format": "~s" if largest >= 1000 else ".2~f"}
+
+
 def _nights(points: Sequence[Point]) -> dict[str, Any]:
-    written = [p["night"] for p in points][:: max(1, len(points) // 6)]
+    all_nights = [p["night"] for p in points]  # also those without a mark: a gap says that nothing came
+    written = all_nights[:: max(1, len(points) // 6)]
     axis = {"values": written, "labelAngle": 0, "labelOverlap": True, "ticks": False, "labelPadding": 7}
-    return {"field": "night", "type": "ordinal", "sort": None, "title": None, "axis": axis}
+    return {"field": "night", "type": "ordinal", "scale": {"domain": all_nights}, "title": None, "axis": axis}
 
 
 def _across(value: float, name: str, colour: str) -> dict[str, Any]:
