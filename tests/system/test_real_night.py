@@ -20,6 +20,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from sqlalchemy import select
 from tests.support.compose import AIRFLOW, Stack, production
+from tests.support.http_server import LocalServer, Reply, Request
 from tests.support.mailbox import Mail, Mailbox, mailbox
 from tests.support.openssh import Sshd, running_sshd
 from tests.support.otlp import Receiver, receiver
@@ -77,6 +78,16 @@ routes:
 """
 
 
+class Monitor(LocalServer):
+    """The monitor outside, which alarms when nobody calls it any more."""
+
+    ROUTES = (("GET", "/ping/nightwatt", "take"),)
+
+    def take(self, _request: Request) -> Reply:
+        """Take a sign of life."""
+        return Reply(200)
+
+
 @dataclass
 class Night:
     """The night as it went."""
@@ -86,6 +97,7 @@ class Night:
     day: date
     server: Sshd
     box: Mailbox
+    monitor: Monitor
     collector: Receiver
     folder: Path
     late_at: datetime
@@ -157,6 +169,7 @@ def night(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Night]:
     with ExitStack() as opened:
         server = opened.enter_context(running_sshd(folder / "sshd", ("client_key", "source_key")))
         box = opened.enter_context(mailbox(free_port()))
+        monitor = opened.enter_context(Monitor())
         collector = opened.enter_context(receiver())
         lineage = {"type": "file", "log_file_path": str(folder / "lineage.jsonl"), "append": True}
         given = {
@@ -169,13 +182,23 @@ def night(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Night]:
         extra = server.settings("lcl") | {"NIGHTWATT_CATALOG": str(catalog)}
         stack = opened.enter_context(production(folder / "stack", given, extra))
         send_mail_to(box, stack.secrets / "alerting")
+        (stack.secrets / "alerting" / "heartbeat_url").write_text(f"{monitor.url}/ping/nightwatt")
         for name in AIRFLOW:
             stack.services.start(name)
         for name in AIRFLOW:
             stack.services.wait_until_healthy(name)
         late_at = datetime.now(zone).replace(second=0, microsecond=0) + timedelta(minutes=3)
         happening = Night(
-            stack, zone, late_at.date(), server, box, collector, folder, late_at, late_at + timedelta(minutes=2)
+            stack=stack,
+            zone=zone,
+            day=late_at.date(),
+            server=server,
+            box=box,
+            monitor=monitor,
+            collector=collector,
+            folder=folder,
+            late_at=late_at,
+            missing_at=late_at + timedelta(minutes=2),
         )
         write_catalog(catalog, source, happening.late_at, happening.missing_at)
         happen(happening)
@@ -219,6 +242,14 @@ def test_nobody_gets_mail_about_a_file_that_came_in_time(night: Night) -> None:
     assert night.about("north") == []
     # The watchdog looked every minute, watch_night every five, and so did what failed or was late in Airflow.
     assert len(night.box.mails) == 3, [mail.subject for mail in night.box.mails]
+
+
+def test_the_monitor_outside_hears_of_every_look_of_the_watchdog(night: Night) -> None:
+    log = night.stack.services.log("watchdog").read_text("utf-8")
+    assert set(night.monitor.served) == {"GET /ping/nightwatt -> 200"}
+    looks = log.count("event=looked")
+    assert looks > 3
+    assert len(night.monitor.served) in {looks, looks + 1}  # one may be under way: it calls, then writes its line
 
 
 def test_what_was_pulled_is_what_lay_there_and_is_moved_away(night: Night) -> None:
