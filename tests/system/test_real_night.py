@@ -116,6 +116,10 @@ class Night:
         """Return the mails that name a feed."""
         return [mail for mail in self.box.mails if f"{name}_half_hours" in f"{mail.subject} {mail.text}"]
 
+    def looked_from_inside(self) -> set[str]:
+        """Return the severities whose open alerts `watch_night` has counted."""
+        return {p.tags["severity"] for p in self.collector.points if p.name == "airflow.nightwatt.alerts_open"}
+
     def tasks(self) -> dict[str, str]:
         """Return the state of every task of the night's run, as Airflow says."""
         runs = self.stack.ask("viewer", "GET", "/api/v2/dags/usage_daily/dagRuns").json()["dag_runs"]
@@ -215,7 +219,8 @@ def send_mail_to(box: Mailbox, folder: Path) -> None:
 def happen(night: Night) -> None:
     """Drop what comes, when it comes; everything else the services do."""
     night.drop("north")
-    assert night.stack.status("operator", "PATCH", "/api/v2/dags/usage_daily", json={"is_paused": False}) == 200
+    for dag in ("usage_daily", "watch_night"):
+        assert night.stack.status("operator", "PATCH", f"/api/v2/dags/{dag}", json={"is_paused": False}) == 200
     wait_for("a run of its own", night, 120, lambda: bool(night.tasks()))
     night.stack.services.start("watchdog")
     wait_for("the north's file loaded", night, 180, lambda: night.tasks()["north_half_hours.load_files"] == "success")
@@ -223,6 +228,7 @@ def happen(night: Night) -> None:
     night.drop("south")
     wait_for("usage published", night, 300, lambda: night.tasks()["run"] in {"success", "failed"})
     wait_for("the south said to be there", night, 120, lambda: len(night.about("south")) == 3)
+    wait_for("watch_night to have looked too", night, 400, lambda: bool(night.looked_from_inside()))
 
 
 def test_the_run_ends_well_although_a_file_came_late(night: Night) -> None:
@@ -275,8 +281,7 @@ def test_the_tasks_metrics_reached_the_collector(night: Night) -> None:
     assert night.collector.total("airflow.nightwatt.publications", domain="usage") == 1
     stages = {p.tags["stage"] for p in night.collector.points if p.name == "airflow.nightwatt.stage_duration"}
     assert stages == {"load", "merge", "build", "publish"}
-    looked = {p.tags["severity"] for p in night.collector.points if p.name == "airflow.nightwatt.alerts_open"}
-    assert looked == {"warning", "critical"}  # by watch_night, which nobody had to switch on
+    assert night.looked_from_inside() == {"warning", "critical"}
 
 
 def test_lineage_says_what_was_made_from_what(night: Night) -> None:
