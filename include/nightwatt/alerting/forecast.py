@@ -30,6 +30,9 @@ CHAIN: Mapping[str, tuple[tuple[str, str], ...]] = {
 """What comes after the last feed of a domain is loaded, in this order."""
 
 ENOUGH_OF_A_WEEKDAY = 3
+ENOUGH_ALIKE = 2
+"""One night that went the way tonight does is chance: its file came at noon, and every late one after it would be at
+risk from the first minute. Two are a pattern."""
 OVERTIME = 0.5
 """How much longer a step runs that has run longer than ever, as a share of how long it has: the longer something
 unusual has lasted, the longer it lasts. Expected to end any moment, it would be at risk in its last minutes only."""
@@ -85,14 +88,15 @@ def usual(past: Sequence[Past], weekday: int, beyond: timedelta | None = None) -
         beyond: what has passed already; None if it has not begun.
 
     Returns:
-        None where no night went that way.
+        None where no night went that way, or one only.
     """
     alike = [p for p in past if beyond is None or p.length > beyond]
     same = [p for p in alike if p.business_date.weekday() == weekday]
     if len(same) >= ENOUGH_OF_A_WEEKDAY:
         every = sum(p.business_date.weekday() == weekday for p in past)
         return Usual(_middle_or_third(same, every), len(same), f"{same[0].business_date:%A}s")
-    return Usual(_middle_or_third(alike, len(past)), len(alike), "nights") if alike else None
+    enough = 1 if beyond is None else ENOUGH_ALIKE
+    return Usual(_middle_or_third(alike, len(past)), len(alike), "nights") if len(alike) >= enough else None
 
 
 def _middle_or_third(alike: Sequence[Past], every: int) -> timedelta:

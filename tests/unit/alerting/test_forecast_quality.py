@@ -121,6 +121,6 @@ def test_most_missed_deadlines_are_told_before_and_few_that_hold() -> None:
     told_in_time = [before for before in missed if before is not None]
     false_alarms = [before for before in kept if before is not None]
     assert len(missed) > 15
-    assert len(told_in_time) >= 0.85 * len(missed)
-    assert sum(before >= 100 for before in told_in_time) >= len(missed) / 3
-    assert len(false_alarms) <= 0.06 * len(kept)
+    assert len(told_in_time) >= 0.95 * len(missed)
+    assert sum(before >= 100 for before in told_in_time) >= len(missed) / 5
+    assert len(false_alarms) <= 0.03 * len(kept)
