@@ -27,6 +27,8 @@ import airflow_home
 import night_screen
 import psutil
 
+from nightwatt.ledger import Ledger
+from nightwatt.ledger.night import newest_business_date
 from nightwatt.settings import Settings
 
 PORT = int(os.environ.get("NIGHTWATT_UI_PORT", "8080"))
@@ -97,11 +99,22 @@ def watch(
         if not is_ready and is_healthy():
             is_ready = True
             address = f"http://{airflow_home.HOST}:{PORT}"
-            print(f"\n  {address}\n  user admin, password in {folder / PASSWORDS}\n", file=screen, flush=True)
+            print(f"\n  {address}\n  user admin, password in {folder / PASSWORDS}", file=screen)
+            print(f"  the newest night: {address}/nightwatt/ops/{newest_night()}\n", file=screen, flush=True)
         if not is_ready and time.monotonic() > give_up:
             print(f"Airflow is not ready after {READY_SECONDS} s; see {logs}", file=screen, flush=True)
             return 1
     return 0
+
+
+def newest_night() -> str:
+    """Return what the ops page's address needs to show the newest night files came for; nothing if none did."""
+    settings = Settings()
+    ledger = Ledger.open(settings.ledger_address)
+    with ledger.read() as session:
+        newest = newest_business_date(session)
+    ledger.close()
+    return f"?date={newest}" if newest else ""
 
 
 def is_healthy() -> bool:
