@@ -59,6 +59,7 @@ def test_a_file_leaves_a_receipt_and_its_bytes_in_the_archive(home: Home) -> Non
         "arrived_at": home.now,
         "state": ReceiptState.LANDED,
         "control_rows": None,
+        "control_totals": None,
         "supersedes_id": None,
         "superseded_by_id": None,
         "rows_in": None,

@@ -239,7 +239,7 @@ def test_there_must_be_something_to_take_back(home: House) -> None:
 
 
 def test_the_same_in_the_terminal(home: House, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("NIGHTWATT_CLOCK_AT", "2026-03-09T04:00:00-04:00")
+    monkeypatch.setenv("NIGHTWATT_CLOCK_AT", "2026-03-09T04:00:01-04:00")  # a clock of its own in this process
     folders = ["--home", str(home.platform.settings.home), "--catalog", str(home.platform.settings.catalog)]
 
     def run(*arguments: str) -> str:

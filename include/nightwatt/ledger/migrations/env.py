@@ -13,7 +13,10 @@ ONE_AT_A_TIME = 5_318_008_221
 engine = context.config.attributes["engine"]
 
 with engine.connect() as connection:
-    context.configure(connection=connection, target_metadata=Base.metadata, render_as_batch=True)
+    # In one transaction on SQLite too, which can take schema changes back: killed half-way, nothing happened.
+    context.configure(
+        connection=connection, target_metadata=Base.metadata, render_as_batch=True, transactional_ddl=True
+    )
     with context.begin_transaction():
         # Services that start together all find the ledger missing. SQLite lets one of them begin; PostgreSQL lets all.
         if connection.dialect.name == "postgresql":
