@@ -4,8 +4,8 @@ Belongs here: the rule of messages, as pure functions. Does not belong here: wor
 and sending (`outbox.py`).
 
 Alerts of one cause and night are one matter. A channel hears of a matter when it begins, when it becomes more serious,
-when a promise to people breaks, and when all of it is over; what joins a matter it has heard of is not worth waking
-anybody for.
+when a promise to people is at risk or breaks, and when all of it is over; what joins a matter it has heard of is not
+worth waking anybody for.
 """
 
 from __future__ import annotations
