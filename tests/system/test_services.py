@@ -130,6 +130,11 @@ def test_nobody_enters_our_pages_and_a_viewer_changes_nothing(stack: Stack) -> N
 
 def test_who_may_act_acts_and_the_ledger_knows_the_name(stack: Stack) -> None:
     feed, day = "/nightwatt/ops/feeds/mdm_interval_gas", datetime.now(ZoneInfo("America/New_York")).date()
+    ledger = Ledger.open(stack.ledger_address)
+    with ledger.run(
+        "arrive", "mdm_interval_gas", day, "test"
+    ):  # before anything ever happened there is nothing to press
+        pass
     page = stack.ask("operator", "GET", feed).text
     (token, *_) = re.findall(r'name="token" value="([^"]+)"', page)
 
@@ -142,7 +147,6 @@ def test_who_may_act_acts_and_the_ledger_knows_the_name(stack: Stack) -> None:
     assert [press(who, "skip", stack.address) for who in ("viewer", "admin")] == [403, 403]  # the token is not theirs
     assert press("operator", "skip", "http://elsewhere.example") == 403
     assert press("operator", "skip", stack.address) == 303
-    ledger = Ledger.open(stack.ledger_address)
     with ledger.read() as session:
         (decision,) = session.scalars(select(NightDecision))
     ledger.close()
