@@ -160,6 +160,14 @@ def test_a_reader_does_not_wait_for_a_writer(ledger: Ledger) -> None:
             assert session.scalars(select(Run)).all() == []
 
 
+@pytest.mark.timeout(30)
+def test_opening_it_waits_for_no_writer(ledger: Ledger, address: str) -> None:
+    with ledger.write() as session:
+        session.add(run_row())
+        session.flush()
+        Ledger.open(address).close()
+
+
 def test_an_instant_comes_back_as_utc_to_the_microsecond(ledger: Ledger) -> None:
     at = datetime(2026, 11, 1, 1, 30, 0, 123456, timezone(-timedelta(hours=5)))
     with ledger.write() as session:
