@@ -247,7 +247,9 @@ def test_mail_comes_when_the_file_is_late_when_it_is_missing_and_when_it_is_ther
 def test_nobody_gets_mail_about_a_file_that_came_in_time(night: Night) -> None:
     assert night.about("north") == []
     # The watchdog looked every minute, watch_night every five, and so did what failed or was late in Airflow.
-    assert len(night.box.mails) == 3, [mail.subject for mail in night.box.mails]
+    # Between the watchdog's first look and the DAG's first step, which comes hours after 01:00 here, mail may say so.
+    told = [mail.subject for mail in night.box.mails if "has not started" not in mail.subject]
+    assert len(told) == 3, told
 
 
 def test_the_monitor_outside_hears_of_every_look_of_the_watchdog(night: Night) -> None:
