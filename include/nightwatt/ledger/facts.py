@@ -105,13 +105,13 @@ def night_books(session: Session, dates: Sequence[date], zone: ZoneInfo) -> dict
     return {
         day: NightBook(
             business_date=day,
-            receipts=_grouped(receipts[day], "feed"),
+            receipts=dict(_grouped(receipts[day], "feed")),
             looks={look.feed: look for look in looks[day]},
             decisions={decision.feed: decision for decision in decisions[day]},
             runs=runs[day],
             failed=failed[day],
             publications=[p for p in published if _concerns(p, day)],
-            sendings=_grouped(sendings[day], "delivery"),
+            sendings=dict(_grouped(sendings[day], "delivery")),
             sent_through=sent_through,
         )
         for day in wanted
@@ -249,16 +249,12 @@ def _fresh(session: Session, feeds: Sequence[str]) -> dict[str, datetime]:
     return newest
 
 
-def _by_date(rows: Iterable[Row]) -> dict[date, list[Row]]:
-    found: dict[date, list[Row]] = defaultdict(list)
-    for row in rows:
-        day: Any = row.business_date  # type: ignore[attr-defined]
-        found[day].append(row)
-    return found
+def _by_date(rows: Iterable[Row]) -> defaultdict[date, list[Row]]:
+    return _grouped(rows, "business_date")
 
 
-def _grouped(rows: Iterable[Row], by: str) -> dict[str, list[Row]]:
-    found: dict[str, list[Row]] = defaultdict(list)
+def _grouped(rows: Iterable[Row], by: str) -> defaultdict[Any, list[Row]]:
+    found: defaultdict[Any, list[Row]] = defaultdict(list)
     for row in rows:
         found[getattr(row, by)].append(row)
-    return dict(found)
+    return found
