@@ -13,6 +13,7 @@ import pytest
 from sqlalchemy import func, select
 from tests.support.postgres import Server, running_server
 
+from nightwatt.ledger import facts, looks
 from nightwatt.ledger.models import Alert, Notice
 from nightwatt.settings import Settings
 from nightwatt.stages import Platform, watch
@@ -85,3 +86,24 @@ def test_four_watchers_say_what_one_says(server: Server, tmp_path: Path) -> None
     assert told(tmp_path / "together") == told(tmp_path / "alone") != []
     assert counts(together, tmp_path / "together") == counts(alone, tmp_path / "alone")
     assert set(counts(together, tmp_path / "together")[1]) == {"sent"}
+
+
+@pytest.mark.parametrize("question", ["house", "night_books"])
+def test_what_begins_while_a_look_reads_has_not_failed_to_start(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, question: str
+) -> None:
+    """First looks for files are noted right after one of a watcher's questions: no alert about a night that runs."""
+    early = MORNING - timedelta(hours=7)  # 01:30: usage has been under way for half an hour, nothing is due
+    seen = looks.Seen(False, 0, 1, "nothing has come", (), "usage_daily/1")
+    ask = getattr(facts, question)
+
+    def asked(*arguments: object) -> object:
+        answer = ask(*arguments)
+        for feed in ("ccb_acct", "mdm_interval_gas"):
+            looks.note(platform.ledger, feed, early.astimezone(platform.settings.tz).date(), seen)
+        return answer
+
+    settings = Settings(home=tmp_path, ledger_url=server.new_database(f"beginning_{question}"))
+    with Platform.open("watchdog", settings, clock=lambda: early) as platform:
+        monkeypatch.setattr(facts, question, asked)
+        assert watch(platform).standing == ()

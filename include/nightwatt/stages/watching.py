@@ -117,12 +117,15 @@ def verdict_at(platform: Platform, session: Session, now: datetime) -> list[Cond
     tonight = business_date(now, zone)
     catalog = platform.catalog
     dates = sorted({tonight - DAY, tonight, *(day for day in facts.open_dates(session) if day <= tonight)})
-    books = facts.night_books(session, dates, zone)
     all_day = [name for name, feed in catalog.feeds.items() if feed.schedule.every_min]
+    # Before the nights: on PostgreSQL each question sees what others have written by then, and what makes a home begin
+    # (a first receipt, a first look) must be in the book of its night, or that night has "not started".
+    house = facts.house(session, zone, all_day, tuple(alerting_of(platform).channels))
+    books = facts.night_books(session, dates, zone)
     partners = [c for _, c in sorted(catalog.deliveries.items()) if isinstance(c, OpowerDelivery)]
     known = Known(
         catalog=catalog,
-        house=facts.house(session, zone, all_day, tuple(alerting_of(platform).channels)),
+        house=house,
         zone=zone,
         tonight=tonight,
         findings=[f for contract in partners for f in judge_sendings(session, contract, now, zone)],
